@@ -7,6 +7,8 @@ or id is never a label. `docs/metrics.md` is generated from here.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from prometheus_client import Counter, Gauge, Histogram
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -92,3 +94,24 @@ INVARIANT_VIOLATIONS = Gauge(
 )
 READY = Gauge("moderation_ready", "1 while the process is ready.")
 BUILD = Gauge("moderation_build_info", "Always 1; the version stands in the label.", ["version"])
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A metric as it is exposed: its name in queries, its type, its labels, its sentence of help."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+def declared() -> list[Declared]:
+    """Every metric of this module, by name."""
+    found = []
+    for item in list(globals().values()):
+        if isinstance(item, Counter | Gauge | Histogram):
+            suffix = "_total" if isinstance(item, Counter) else ""
+            kind = type(item).__name__.lower()
+            found.append(Declared(item._name + suffix, kind, tuple(item._labelnames), item._documentation))
+    return sorted(found, key=lambda item: item.name)

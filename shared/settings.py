@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from shared.errors import SettingsInvalid
 
 
 def _split(value: Any) -> Any:
-    """Allow ``a,b`` beside JSON for lists."""
-    if isinstance(value, str) and not value.lstrip().startswith("["):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
+    """Read ``a,b`` as a list. A secret never holds a comma: platforms give out letters and digits."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class ServiceSettings(BaseSettings):
@@ -100,7 +98,7 @@ class FacebookSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="FACEBOOK_")
 
-    app_secrets: Annotated[list[SecretStr], BeforeValidator(_split)] = Field(
+    app_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)] = Field(
         default=[], description="app secrets, the newest first; several while rotating"
     )
     verify_token: SecretStr = Field(default=SecretStr(""), description="the string of the subscription's handshake")

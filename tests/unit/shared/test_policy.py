@@ -1,0 +1,85 @@
+"""The policy file: the shipped one is valid, and a wrong one is refused with the place at fault."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from shared.categories import CATEGORIES, Category
+from shared.errors import SettingsInvalid
+from shared.policy import SHIPPED, Mode, load_policy
+
+
+def test_the_shipped_policy_names_every_category_with_its_clause() -> None:
+    policy = load_policy()
+    assert set(policy.categories) == set(CATEGORIES)
+    for category, rule in policy.categories.items():
+        assert rule.clause == category.clause
+        assert rule.clause in rule.reason
+
+
+@pytest.mark.policy("A.11.a", "A.11.h")
+def test_off_topic_and_ownership_are_never_hidden_by_a_machine() -> None:
+    policy = load_policy()
+    assert policy.categories[Category.OFF_TOPIC].mode is Mode.PROPOSE
+    assert policy.categories[Category.IP_VIOLATION].mode is Mode.PROPOSE
+
+
+def test_the_version_changes_with_the_bytes(tmp_path: Path) -> None:
+    changed = tmp_path / "policy.toml"
+    changed.write_bytes(SHIPPED.read_bytes() + b"# a word more\n")
+    assert load_policy(changed).version != load_policy().version
+    assert load_policy().version == load_policy().version
+
+
+@pytest.mark.parametrize(
+    ("find", "put", "told"),
+    [
+        ('zone = "America/New_York"', 'zone = "Mars/Olympus"', "city.zone"),
+        ('opens = "08:00"', 'opens = "18:00"', "opens must come before closes"),
+        ("schema = 1", "schema = 2", "schema"),
+        ("schema = 1", "schema = 1\nsurprise = true", "surprise"),
+        ('clause = "A.11.i"', 'clause = "A.11.h"', "categories.spam_links"),
+        ("(A.11.b).", ".", "reason must name the clause"),
+        ("business_hours = 9", "business_hours = -1", "confirmation.business_hours"),
+        ('lapse = "hidden"', 'lapse = "later"', "lapse"),
+    ],
+)
+def test_a_wrong_policy_is_refused_with_its_place(tmp_path: Path, find: str, put: str, told: str) -> None:
+    text = SHIPPED.read_text()
+    assert find in text
+    wrong = tmp_path / "city.toml"
+    wrong.write_text(text.replace(find, put, 1))
+    with pytest.raises(SettingsInvalid, match=r"POLICY_FILE city\.toml") as failure:
+        load_policy(wrong)
+    assert told in str(failure.value)
+
+
+def test_a_machine_cannot_be_told_to_hide_off_topic_comments(tmp_path: Path) -> None:
+    text = SHIPPED.read_text()
+    before, _, after = text.partition("[categories.off_topic]")
+    wrong = tmp_path / "city.toml"
+    wrong.write_text(before + "[categories.off_topic]" + after.replace('mode = "propose"', 'mode = "hide"', 1))
+    with pytest.raises(SettingsInvalid, match="cannot be settled by text alone"):
+        load_policy(wrong)
+
+
+@pytest.mark.parametrize("content", [b"city = [", b"\xff\xfe"])
+def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    wrong = tmp_path / "city.toml"
+    wrong.write_bytes(content)
+    with pytest.raises(SettingsInvalid, match="is not TOML"):
+        load_policy(wrong)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match="cannot be read"):
+        load_policy(tmp_path / "none.toml")
+
+
+def test_thresholds_are_where_a_policymaker_finds_them() -> None:
+    shipped = tomllib.loads(SHIPPED.read_text())["categories"]
+    for name, rule in shipped.items():
+        assert 0 < rule["propose_threshold"] <= rule["hide_threshold"] <= 1, name
