@@ -123,15 +123,13 @@ class Directory:
             "added_at": self._now(),
             "added_by": actor,
         }
+        here = (accounts.c.platform == account.platform, accounts.c.account == account.account)
         async with self._db.write() as connection:
+            new = (await connection.execute(select(accounts.c.account).where(*here))).first() is None
             [stored] = await insert_once(connection, accounts, [row])
-            new = bool(stored["added_at"] == row["added_at"] and stored["added_by"] == actor)
             if (stored["name"], stored["mode"]) != (account.name, account.mode.value):
-                await connection.execute(
-                    update(accounts)
-                    .where(accounts.c.platform == account.platform, accounts.c.account == account.account)
-                    .values(name=account.name, mode=account.mode.value)
-                )
+                change = update(accounts).where(*here).values(name=account.name, mode=account.mode.value)
+                await connection.execute(change)
         self._read_at = None
         return new
 
