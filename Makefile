@@ -10,14 +10,14 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.runtime: requirements/runtime.lock
-	@$(PYTHON) scripts/prerequisites.py install run
+	@PYTHON=$(PYTHON) sh scripts/prerequisites.sh install run
 	@test -x $(PY) || $(PYTHON) -m venv .venv
 	@echo "Installing the runtime's packages (hash-checked) ..."
 	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements/runtime.lock
 	@touch $@
 
 .venv/.dev: requirements/dev.lock .venv/.runtime
-	@$(PYTHON) scripts/prerequisites.py install test
+	@PYTHON=$(PYTHON) sh scripts/prerequisites.sh install test
 	@echo "Installing the tests' packages (hash-checked) ..."
 	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@touch $@

@@ -11,12 +11,15 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from scripts.postgres import PostgresServer
+from scripts.processes import Missing
 from shared.db import Database, metadata
 from shared.policy import Policy, load_policy
 
@@ -48,7 +51,7 @@ def policy() -> Policy:
     return load_policy()
 
 
-def unavailable(what: str, why: str) -> None:
+def unavailable(what: str, why: str) -> NoReturn:
     """A missing backend: a failure in CI, a skip with the reason on a laptop."""
     if os.environ.get("CI"):
         pytest.fail(f"{what} is needed in CI: {why}", pytrace=False)
@@ -56,24 +59,19 @@ def unavailable(what: str, why: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a PostgreSQL of our own, started once."""
+def postgres_url() -> Iterator[str]:
+    """The URL of a PostgreSQL of our own, started once; or of the one that ``TEST_POSTGRES_URL`` names."""
     if url := os.environ.get("TEST_POSTGRES_URL"):
         yield url
         return
-    from scripts.postgres import PostgresServer
-
+    server = PostgresServer(die_with_parent=True)
     try:
-        server = PostgresServer(tmp_path_factory.mktemp("postgres"))
         server.start()
-    except (RuntimeError, FileNotFoundError) as error:
+    except Missing as error:
         unavailable("PostgreSQL", str(error))
-        return
-    try:
+    with server:
         print(f"PostgreSQL {server.version}")  # noqa: T201 - the report names what was really used
         yield server.url
-    finally:
-        server.stop()
 
 
 @pytest_asyncio.fixture
