@@ -11,16 +11,11 @@ from pathlib import Path
 
 def machine() -> str:
     """Processor, cores, memory, versions: one line."""
-    cpu = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in line
-        ),
-        platform.processor(),
-    )
-    memory = next(line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines() if "MemTotal" in line)
-    return f"{cpu}, {os.cpu_count()} cores, {int(memory) // 2**20} GiB, Linux {platform.release()}, Python {platform.python_version()}"
+    lines = [line for file in ("/proc/cpuinfo", "/proc/meminfo") for line in Path(file).read_text().splitlines()]
+    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    gibibytes = int(told["MemTotal"].split()[0]) / 2**20
+    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{told.get('model name', 'unknown')}, {os.cpu_count()} cores, {gibibytes:.0f} GiB, {system}"
 
 
 def commit() -> str:
