@@ -72,6 +72,7 @@ def _add_errors(app: FastAPI) -> None:
 def _add_operations(app: FastAPI, services: Sequence[Service]) -> None:
     loops = [loop for service in services for loop in service.loops]
     checks = {f"{service.name}.{name}": check for service in services for name, check in service.checks.items()}
+    notices = {f"{service.name}.{name}": words for service in services for name, words in service.notices.items()}
 
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> dict[str, str]:
@@ -86,6 +87,8 @@ def _add_operations(app: FastAPI, services: Sequence[Service]) -> None:
             "services": [service.name for service in services],
             "problems": problems,
         }
+        if notices:
+            body["notices"] = notices
         return JSONResponse(body, 503 if problems else 200)
 
     @app.get("/metrics", include_in_schema=False)

@@ -67,6 +67,8 @@ class Service:
     routes: Sequence[BaseRoute] = ()
     loops: Sequence[Loop] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
+    notices: Mapping[str, str] = field(default_factory=dict)
+    """What ``/readyz`` says without turning red: a sentence by name, such as that nobody is on call."""
     close: Callable[[], Awaitable[None]] | None = None
 
 

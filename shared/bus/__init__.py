@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -27,6 +27,12 @@ from shared.errors import SettingsInvalid
 
 PARTITIONS = 12
 """Partitions of every topic, in both forms: the most members that one group can use."""
+
+RETENTION = timedelta(days=30)
+"""How long the log keeps a record, in both forms. The archive is the record; the log is transport."""
+
+DEAD_LETTERS = "message.deadlettered.v1"
+"""The topic that never expires: its records end by a replay or by a person's act."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ Rules that hold for every platform (`docs/platforms.md`):
 * Code asks a flag of `Capabilities`, never the platform's name.
 * Hiding is safe to repeat: look first, call only on a difference, read back after.
 
-Adding one is one module, its recorded payloads under `tests/contract/platforms/`, and one line in `OPENERS`.
+Adding one is one module, its recorded payloads under `tests/contract/platforms/`, and one line in each table of
+`shared/platforms/registry.py`.
 """
 
 from __future__ import annotations
@@ -29,11 +30,15 @@ Kind = Literal["comment", "edit", "remove", "hide", "unhide", "post", "ignore", 
 
 
 class SignatureInvalid(ModerationError):
-    """The delivery is not from the platform. ``reason`` is short, from a closed set; the caller answers 401."""
+    """
+    The delivery is not from the platform. ``reason`` is short, from a closed set; the caller answers 401.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    ``detail`` is for our own log only: a sender is not told which check failed where the specification forbids it.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason, self.detail = reason, detail
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,9 @@ class Found:
     One thing that a delivery says.
 
     ``event`` is what ingest publishes for it: None for ``ignore`` and ``unreadable``, which carry ``why``. The other
-    fields are what `explain` prints; ``raw`` is the platform's own object, as ASCII JSON, for the dead letter.
+    fields are what `explain` prints. ``raw`` is a delivery with this one thing in it, as ASCII JSON, for the dead
+    letter; empty when only the whole body says it exactly. ``keep`` asks for a dead letter although the thing is
+    ignored: the platform said something that a person should look at.
     """
 
     kind: Kind
@@ -56,6 +63,7 @@ class Found:
     why: str | None = None
     event: Event | None = None
     raw: str = ""
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,14 @@ class Inbound(Protocol):
         """The answer to a verification GET: needs nothing but the secret. 403 when the token does not match."""
         ...
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-        """Return when ``body`` is signed by the platform; raises `SignatureInvalid`. ``headers`` are lower-case."""
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
+        """
+        The name of the sender whose signature ``body`` bears; raises `SignatureInvalid`. ``headers`` are lower-case.
+        """
+        ...
+
+    def speaks_for(self, sender: str, platform: str, account: str) -> bool:
+        """Whether ``sender``, as `verify` named it, may tell of this account's comments."""
         ...
 
     def read(self, body: bytes, received_at: datetime, how: How = How.WEBHOOK) -> Sequence[Found]:
