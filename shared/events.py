@@ -110,9 +110,14 @@ class Event(Part):
 
         Safe to repeat: equal arguments give an equal id. Raises pydantic's ``ValidationError`` on wrong fields.
         """
-        origin = cause.id if isinstance(cause, Event) else cause
-        name = re.sub(r"\.v\d+$", "", cls.topic)
-        return cls.model_validate({**fields, "id": uuid5(NAMESPACE, f"{name}/{origin}/{part}")})
+        return cls.model_validate({**fields, "id": event_id(cls, cause, part)})
+
+
+def event_id(kind: type[Event], cause: Event | str, part: str = "") -> UUID:
+    """The id that an event of ``kind`` with this cause has: made of the topic's name without its version."""
+    origin = cause.id if isinstance(cause, Event) else cause
+    name = re.sub(r"\.v\d+$", "", kind.topic)
+    return uuid5(NAMESPACE, f"{name}/{origin}/{part}")
 
 
 def comment_subject(platform: str, account: str, comment_id: str) -> str:
@@ -152,6 +157,7 @@ class CommentReceived(Event):
         description="the platform's version mark, or 16 hex digits of SHA-256 over text and attachments"
     )
     author: Author = Author()
+    edited: bool = Field(default=False, description="the platform says that this is an edit, not the first text")
     by_account: bool = Field(default=False, description="the page itself wrote it: kept, never hidden")
     text: str = Field(
         description="as written; NUL and lone surrogates, which no database takes, are U+FFFD here and exact in raw"
@@ -389,9 +395,5 @@ class MessageDeadLettered(Event):
     headers: dict[str, str] = {}
 
 
-def _topics() -> dict[str, type[Event]]:
-    return {kind.topic: kind for kind in Event.__subclasses__()}
-
-
-TOPICS: dict[str, type[Event]] = _topics()
+TOPICS: dict[str, type[Event]] = {kind.topic: kind for kind in Event.__subclasses__()}
 """Each topic and the type that travels in it."""

@@ -20,7 +20,8 @@ from sqlalchemy import text
 
 from scripts.postgres import PostgresServer
 from scripts.processes import Missing
-from shared.db import Database, metadata
+from shared.db import Database
+from shared.migrate import migrate
 from shared.policy import Policy, load_policy
 
 NOON = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)
@@ -110,5 +111,4 @@ async def _administer(server: Database, statement: str) -> None:
 
 
 async def _prepare(db: Database) -> None:
-    async with db.write() as connection:
-        await connection.run_sync(metadata.create_all)
+    await migrate(db)

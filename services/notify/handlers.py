@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
-from services.notify.calendar import ClosedDays
+from shared.calendar import ClosedDays
 from services.notify.message import UNREFERENCED, failure_reason
 from services.notify.policy import Audience, Facts, Kind, Rules, route, settles
 from services.notify.store import IncidentStore, Matter

@@ -10,7 +10,7 @@ The rules in short:
 * A backfill never tells anybody: it ends in one report.
 * What is settled (allowed, confirmed, restored, lapsed, gone, or decided by a person) needs nobody.
 
-Local time exists only here, with its zone as an argument. The hour that counts is that of handling.
+The hour that counts is that of handling.
 
 Policy: A.5 (business hours), A.13 (designated members watch), A.14 (outside business hours and on weekends).
 """
@@ -19,14 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from shared.events import CommentDecided, How, Standing, Urgency
+from shared.hours import Hours, hours_of, is_business_time
 from shared.policy import Policy
-
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 SETTLED = frozenset({Standing.ALLOWED, Standing.HIDDEN_CONFIRMED, Standing.RESTORED, Standing.LAPSED, Standing.GONE})
 """Standings that need nobody: they close the comment's incident."""
@@ -64,16 +62,6 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True)
-class Hours:
-    """When designated members are at work, in the city's zone; ``closes`` is excluded. Monday is 0."""
-
-    zone: ZoneInfo
-    opens: time
-    closes: time
-    weekdays: frozenset[int]
-
-
-@dataclass(frozen=True)
 class Rules:
     """The numbers of `policy.toml` that routing needs."""
 
@@ -105,31 +93,11 @@ class Route:
 
 def rules_of(policy: Policy) -> Rules:
     """The rules in the city's policy file."""
-    hours = policy.business_hours
     return Rules(
-        hours=Hours(policy.zone, hours.opens, hours.closes, frozenset(WEEKDAYS.index(day) for day in hours.days)),
+        hours=hours_of(policy),
         late_after=timedelta(hours=policy.alerts.late_after_hours),
         bundle=timedelta(minutes=policy.alerts.bundle_minutes),
         escalate_after=timedelta(minutes=policy.alerts.escalate_after_minutes),
-    )
-
-
-def is_business_time(moment: datetime, hours: Hours, holidays: Collection[date]) -> bool:
-    """
-    Tell whether designated members are at work at ``moment``.
-
-    Args:
-        moment: an aware datetime, in any zone.
-        hours: opening hours in the city's own zone.
-        holidays: the city's closed days, local dates; those of the local year of ``moment`` are enough.
-
-    Policy: A.5 (business hours), A.14 (weekends and outside business hours).
-    """
-    local = moment.astimezone(hours.zone)
-    return (
-        local.weekday() in hours.weekdays
-        and local.date() not in holidays
-        and hours.opens <= local.time() < hours.closes
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from shared.consumer import consumer
 
-from services.notify.calendar import ClosedDays
+from shared.calendar import ClosedDays
 from services.notify.channels.apprise import AppriseChannels
 from services.notify.delivery_store import DeliveryStore
 from services.notify.handlers import Desk, HearDecisions, HearFailedHides, HearReports

@@ -24,7 +24,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from shared.errors import ModerationError
-from shared.events import Event, How, Media
+from shared.events import CommentReceived, Event, How, Media
 
 Kind = Literal["comment", "edit", "remove", "hide", "unhide", "post", "ignore", "unreadable"]
 
@@ -139,6 +139,10 @@ class Outbound(Protocol):
 
     async def look(self, account: str, comment_id: str) -> CommentState:
         """Read the comment's state from the platform. Safe to repeat."""
+        ...
+
+    async def comment(self, account: str, comment_id: str, how: How = How.POLL) -> CommentReceived:
+        """The comment as it is now, with the id that its webhook would have. Safe to repeat."""
         ...
 
     async def set_hidden(self, account: str, comment_id: str, *, hidden: bool) -> None:

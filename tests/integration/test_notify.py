@@ -20,7 +20,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from sqlalchemy import select, update
 
-from services.notify.calendar import ClosedDays
+from shared.calendar import ClosedDays
 from services.notify.channels import Message, Outcome
 from services.notify.channels.apprise import AppriseChannels
 from services.notify.delivery_store import DeliveryStore

@@ -14,11 +14,10 @@ from uuid import uuid4
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from services.retention.policy import ACTS, UNJUDGED
 from shared.categories import CATEGORIES
 from shared.events import Standing
 from shared.policy import Policy
-
-UNJUDGED = "unjudged"
 
 STANDINGS: Mapping[str, str] = {
     Standing.HIDDEN_PROVISIONALLY: "Hidden, to be confirmed",
@@ -44,15 +43,6 @@ STATES: Mapping[str, str] = {
 """How far an act is on the platform, in words."""
 
 VIEW_NAMES: Mapping[str, str] = {"review": "To review", "hidden": "Hidden", "restored": "Shown again", "all": "All"}
-
-ACTS: Mapping[str, tuple[str, ...]] = {
-    Standing.HIDDEN_PROVISIONALLY: ("confirm", "restore"),
-    Standing.HIDDEN_CONFIRMED: ("overturn",),
-    Standing.PROPOSED: ("restore", "hide"),
-    Standing.ALLOWED: ("hide",),
-    Standing.LAPSED: ("hide",),
-    Standing.RESTORED: ("hide",),
-}
 
 ACT_WORDS: Mapping[str, str] = {
     "confirm": "Confirm the hide",

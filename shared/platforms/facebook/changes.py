@@ -115,6 +115,7 @@ def _received(
         comment_id=comment_id,
         revision=revision,
         author=author,
+        edited=act == "edit",
         by_account=author.id == account,
         text=words,
         media=media,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.calendar import ClosedDays
+from shared.calendar import ClosedDays
 from services.notify.policy import (
     Audience,
     Facts,
