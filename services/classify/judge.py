@@ -1,0 +1,56 @@
+"""
+One comment judged: model, detectors, and the words that moved the model.
+
+The service and the command line share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.classify.detectors import Detector, Sample
+from services.classify.model import Model, Pair
+from services.classify.policy import MODEL, findings
+from services.classify.reasons import moving_words
+from shared.categories import CATEGORIES
+from shared.events import Finding
+from shared.policy import Policy
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Nine probabilities in the order of A.11 a to i, and what was found."""
+
+    scores: tuple[float, ...]
+    findings: tuple[Finding, ...]
+
+
+class Judge:
+    """Judges samples in their order; the same sample has the same verdict."""
+
+    def __init__(self, model: Model, detectors: Sequence[Detector], policy: Policy) -> None:
+        self.model, self._detectors, self._policy = model, detectors, policy
+
+    @property
+    def policy_version(self) -> str:
+        """The policy in force."""
+        return self._policy.version
+
+    async def __call__(self, samples: Sequence[Sample]) -> list[Verdict]:
+        """One verdict for each sample. Raises what the model raises: then the whole batch is not judged."""
+        rows = await self.model.score([Pair(sample.text, sample.post) for sample in samples])
+        return [await self._verdict(sample, row.tolist()) for sample, row in zip(samples, rows, strict=True)]
+
+    async def _verdict(self, sample: Sample, scores: list[float]) -> Verdict:
+        if not sample.text.strip() and not sample.links:
+            return Verdict((0.0,) * len(CATEGORIES), ())
+        evidence = [seen for detector in self._detectors for seen in detector(sample)]
+        found = findings(scores, evidence, self._policy, post_known=bool(sample.post))
+        explained = [
+            finding.model_copy(update={"spans": await moving_words(self.model, sample, finding.category)})
+            if finding.source == MODEL
+            else finding
+            for finding in found
+        ]
+        return Verdict(tuple(scores), tuple(explained))

@@ -1,0 +1,159 @@
+"""
+The model: nine probabilities for a comment under its post, from int8 weights served by ONNX Runtime.
+
+* One comment at a time: int8 scores of a comment change with its batch mates (engineering fact A1), and a record must
+  be explainable later. So the same comment has the same score whatever arrives with it, on repeats and after a restart.
+* One single-threaded session for each worker, in a pool of threads off the event loop; ONNX Runtime frees the
+  interpreter while it computes. Identical normalised pairs of a batch are scored once.
+* The files are compared with the hashes in ``model.json`` at start. A missing, altered or wrongly labelled model stops
+  the process: nothing is ever "clean by default".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import queue
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from tokenizers import Tokenizer
+
+from services.classify.encode import Encoded, encode
+from services.classify.normalise import normalise
+from shared import metrics
+from shared.categories import CATEGORIES
+from shared.errors import SettingsInvalid
+
+SHIPPED = Path(__file__).with_name("model")
+"""The model that this repository ships."""
+
+Scores = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A comment and the official post that it answers; the post is None when it is not known."""
+
+    comment: str
+    post: str | None = None
+
+
+class Model(Protocol):
+    """Judges comments. Implementations are deterministic: a pair has one score."""
+
+    @property
+    def version(self) -> str:
+        """Names weights and calibration; it stands in every record."""
+        ...
+
+    async def score(self, pairs: Sequence[Pair]) -> Scores:
+        """Probabilities, ``(n, 9)`` float32, columns in the order of A.11 a to i. Safe to repeat."""
+        ...
+
+    async def close(self) -> None:
+        """Free the workers. Safe to repeat."""
+        ...
+
+
+@dataclass(frozen=True)
+class Card:
+    """What ``model.json`` says: labels in order, and for each the slope and shift of its calibration."""
+
+    version: str
+    slopes: Scores
+    shifts: Scores
+
+
+class OnnxModel:
+    """A folder with ``model.onnx``, ``tokenizer.json`` and ``model.json``."""
+
+    def __init__(self, folder: Path, *, workers: int) -> None:
+        """Load and verify. Raises `SettingsInvalid` that names what is wrong with the folder."""
+        self._card = read_card(folder)
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._sessions: queue.SimpleQueue[onnxruntime.InferenceSession] = queue.SimpleQueue()
+        for _ in range(workers):
+            self._sessions.put(_session(folder / "model.onnx"))
+        self._pool = ThreadPoolExecutor(workers, "score")
+
+    @property
+    def version(self) -> str:
+        """See `Model.version`."""
+        return self._card.version
+
+    async def score(self, pairs: Sequence[Pair]) -> Scores:
+        """See `Model.score`."""
+        plain = [Pair(normalise(pair.comment).text, normalise(pair.post).text if pair.post else None) for pair in pairs]
+        unique = list(dict.fromkeys(plain))
+        loop = asyncio.get_running_loop()
+        rows = await asyncio.gather(*(loop.run_in_executor(self._pool, self._one, pair) for pair in unique))
+        found = dict(zip(unique, rows, strict=True))
+        return np.stack([found[pair] for pair in plain]) if plain else np.zeros((0, len(CATEGORIES)), np.float32)
+
+    async def close(self) -> None:
+        """See `Model.close`."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def encode(self, pair: Pair) -> Encoded:
+        """What the model reads of a normalised pair."""
+        comment = self._tokenizer.encode(pair.comment, add_special_tokens=False).ids
+        post = self._tokenizer.encode(pair.post, add_special_tokens=False).ids if pair.post else None
+        return encode(comment, post)
+
+    def _one(self, pair: Pair) -> Scores:
+        encoded = self.encode(pair)
+        ids = np.asarray([encoded.ids], np.int64)
+        given = {
+            "input_ids": ids,
+            "attention_mask": np.ones_like(ids),
+            "token_type_ids": np.asarray([encoded.segments], np.int64),
+        }
+        session = self._sessions.get()
+        try:
+            with metrics.SCORE_SECONDS.time():
+                [logits] = session.run(["logits"], given)
+        finally:
+            self._sessions.put(session)
+        return self._calibrated(logits[0])
+
+    def _calibrated(self, logits: Scores) -> Scores:
+        probabilities = 1.0 / (1.0 + np.exp(-(self._card.slopes * logits + self._card.shifts)))
+        return np.asarray(probabilities, np.float32)
+
+
+def _session(file: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def read_card(folder: Path) -> Card:
+    """
+    Read ``model.json`` and compare the files with their hashes.
+
+    Raises `SettingsInvalid` for a missing or altered file, and for labels in another order than that of A.11.
+    """
+    try:
+        card = json.loads((folder / "model.json").read_text())
+        labels, calibration = card["labels"], card["calibration"]
+        for name, digest in card["sha256"].items():
+            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+                raise SettingsInvalid(f"CLASSIFY_MODEL_DIR: {name} is not the file that model.json describes")
+        if labels != [category.value for category in CATEGORIES]:
+            raise SettingsInvalid("CLASSIFY_MODEL_DIR: the labels in model.json are not A.11 a to i in order")
+        numbers = np.asarray([calibration[label] for label in labels], np.float32)
+        return Card(str(card["version"]), numbers[:, 0], numbers[:, 1])
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise SettingsInvalid(f"CLASSIFY_MODEL_DIR: the model cannot be read: {type(error).__name__}") from error

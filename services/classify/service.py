@@ -1,0 +1,56 @@
+"""Classify, wired: judges every comment that arrives with the shipped model and the detectors."""
+
+from __future__ import annotations
+
+import logging
+
+from services.classify.detectors.links import Links
+from services.classify.handlers import ClassifyComments
+from services.classify.judge import Judge
+from services.classify.model import SHIPPED, Model, Pair
+from services.classify.models import open_model
+from services.classify.settings import ClassifySettings
+from shared.consumer import consumer
+from shared.errors import Transient
+from shared.events import CommentReceived
+from shared.policy import Policy
+from shared.service import Resources, Service
+
+log = logging.getLogger(__name__)
+
+
+def open_judge(model: Model, policy: Policy) -> Judge:
+    """The judge with the detectors that the policy's words need."""
+    return Judge(model, [Links(policy.city.allowed_domains)], policy)
+
+
+async def build(resources: Resources) -> Service:
+    """Wire classify. Raises `SettingsInvalid` for a model that is missing, altered or wrongly labelled."""
+    settings = ClassifySettings.load()
+    workers = settings.threads(embedded=resources.settings.embedded())
+    model = open_model(settings.model_dir or SHIPPED, workers=workers)
+    log.info("model loaded", extra={"version": model.version, "workers": workers, "settings": settings.effective()})
+    classify = ClassifyComments(open_judge(model, resources.policy), resources.now)
+
+    async def answers() -> None:
+        rows = await model.score([Pair("Thank you.")])
+        if rows.shape != (1, 9):
+            raise Transient("the model gives no nine scores")
+
+    return Service(
+        name="classify",
+        loops=[
+            consumer(
+                resources.bus,
+                CommentReceived,
+                group="classify.score",
+                handle=classify,
+                source="classify",
+                member=resources.settings.instance,
+                now=resources.now,
+                max_batch=settings.max_batch,
+            )
+        ],
+        checks={"model": answers, "bus": resources.bus.ping},
+        close=model.close,
+    )
