@@ -1,0 +1,1 @@
+"""The whole system against a simulated Facebook page, told as it happens."""
