@@ -52,6 +52,20 @@ def policy() -> Policy:
     return load_policy()
 
 
+_USED: set[str] = set()
+
+
+def really_used(*backends: str) -> None:
+    """Say in the report that these really ran; each names its version."""
+    _USED.update(backends)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the backends that were really used."""
+    if _USED:
+        terminalreporter.write_line(f"really used: {', '.join(sorted(_USED))}")
+
+
 def unavailable(what: str, why: str) -> NoReturn:
     """A missing backend: a failure in CI, a skip with the reason on a laptop."""
     if os.environ.get("CI"):
@@ -71,7 +85,7 @@ def postgres_url() -> Iterator[str]:
     except Missing as error:
         unavailable("PostgreSQL", str(error))
     with server:
-        print(f"PostgreSQL {server.version}")  # noqa: T201 - the report names what was really used
+        really_used(f"PostgreSQL {server.version}")
         yield server.url
 
 

@@ -1,0 +1,1 @@
+"""Does the system do what the policy says? Real processes, both ways to run, and nothing of ours imported."""
