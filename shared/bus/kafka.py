@@ -190,6 +190,9 @@ class KafkaSubscription:
         self.listener = _Listener(self)
         self._epoch = 0
         self._fetched_in = 0
+        # By partition: the first record that was fetched and not committed, and the last that was fetched.
+        self._open: dict[int, int] = {}
+        self._last: dict[int, int] = {}
         self._settled = asyncio.Event()
         self._settled.set()
         self._progress_at = asyncio.get_running_loop().time()
@@ -204,6 +207,9 @@ class KafkaSubscription:
             if records:
                 self._fetched_in, self._progress_at, self._behind = self._epoch, now, False
                 self._settled.clear()
+                for record in records:
+                    self._open.setdefault(record.partition, record.offset)
+                    self._last[record.partition] = record.offset
             elif now - self._progress_at > STUCK_SECONDS / 2:
                 self._behind = await self._records_wait()
                 if not self._behind:
@@ -227,17 +233,22 @@ class KafkaSubscription:
             return records
         finally:
             self._settled.set()
+        self._close(places)
         return ()
 
     async def rewind(self) -> None:
-        """Go back to the committed place of every partition held. Raises `BusUnavailable`."""
+        """
+        Go back to the first record of every partition that was fetched and not committed.
+
+        The client's own `seek_to_committed` leaves a partition without any commit where it is, and would skip records.
+        """
         self._settled.set()
-        with _translated():
-            if held := self._consumer.assignment():
-                try:
-                    await self._consumer.seek_to_committed(*held)
-                except IllegalStateError:
-                    log.info("rewind met a rebalance", extra={"group": self._group})
+        for partition, offset in self._open.items():
+            try:
+                self._consumer.seek(TopicPartition(self._topic, partition), offset)
+            except IllegalStateError:
+                log.info("rewind met a rebalance", extra={"group": self._group})
+        self._open.clear()
 
     def stuck(self) -> bool:
         """Whether records wait and none came for a minute."""
@@ -251,6 +262,15 @@ class KafkaSubscription:
         except TimeoutError:
             log.warning("a rebalance took a batch away", extra={"group": self._group})
         self._epoch += 1
+        self._open.clear()
+
+    def _close(self, places: Mapping[TopicPartition, int]) -> None:
+        """Forget what was committed; what was fetched beyond it stays open."""
+        for partition, place in places.items():
+            if self._last.get(partition.partition, 0) >= place:
+                self._open[partition.partition] = place
+            else:
+                self._open.pop(partition.partition, None)
 
     async def _records_wait(self) -> bool:
         held = self._consumer.assignment()
