@@ -39,18 +39,28 @@ class Judge:
 
     async def __call__(self, samples: Sequence[Sample]) -> list[Verdict]:
         """One verdict for each sample. Raises what the model raises: then the whole batch is not judged."""
-        rows = await self.model.score([Pair(sample.text, sample.post) for sample in samples])
-        return [await self._verdict(sample, row.tolist()) for sample, row in zip(samples, rows, strict=True)]
+        return [
+            await self._explained(sample, verdict)
+            for sample, verdict in zip(samples, await self.without_reasons(samples), strict=True)
+        ]
 
-    async def _verdict(self, sample: Sample, scores: list[float]) -> Verdict:
+    async def without_reasons(self, samples: Sequence[Sample]) -> list[Verdict]:
+        """The same scores and findings, without the words that moved the model."""
+        rows = await self.model.score([Pair(sample.text, sample.post) for sample in samples])
+        return [self._verdict(sample, row.tolist()) for sample, row in zip(samples, rows, strict=True)]
+
+    def _verdict(self, sample: Sample, scores: list[float]) -> Verdict:
         if not sample.text.strip() and not sample.links:
             return Verdict((0.0,) * len(CATEGORIES), ())
         evidence = [seen for detector in self._detectors for seen in detector(sample)]
-        found = findings(scores, evidence, self._policy, post_known=bool(sample.post))
-        explained = [
+        return Verdict(tuple(scores), findings(scores, evidence, self._policy, post_known=bool(sample.post)))
+
+    async def _explained(self, sample: Sample, verdict: Verdict) -> Verdict:
+        """The model's findings with the spans of the text that moved it."""
+        found = [
             finding.model_copy(update={"spans": await moving_words(self.model, sample, finding.category)})
             if finding.source == MODEL
             else finding
-            for finding in found
+            for finding in verdict.findings
         ]
-        return Verdict(tuple(scores), tuple(explained))
+        return Verdict(verdict.scores, tuple(found))

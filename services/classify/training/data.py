@@ -1,0 +1,136 @@
+"""
+The rows that the model learns from and is judged on.
+
+* Page comments (`data/*.jsonl`): fully labelled, each with its official post. Split by post, never by row.
+* Public rows (``--data DIR``, ``train/*.parquet``): a label says yes, no, or nothing; nothing is masked in the loss.
+  Sources whose licence is non-commercial or absent are left out unless asked for.
+
+Conventions between the files differ on whether ads are off topic too: there the label is taken for unknown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from services.classify.normalise import normalise
+from shared.categories import CATEGORIES, Category
+
+AUTHORED = Path(__file__).with_name("data")
+UNKNOWN = -1
+LEFT_OUT = frozenset({"unhealthy_comments", "reddit_norm_violations", "hateval"})
+"""Public sources with a non-commercial licence, or none."""
+
+SETTINGS = {
+    "bay_towns": "coastal towns",
+    "harbor_towns": "coastal towns",
+    "marsh_borough": "boroughs",
+    "port_borough": "boroughs",
+    "valley_state": "valley",
+    "desert_valley": "valley",
+}
+"""Files of one setting stay on one side of a split; a file that is not here is a setting of its own."""
+
+Part = Literal["train", "calibration", "test"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comment under its post, normalised. ``labels``: 1, 0 or `UNKNOWN`, in the order of A.11."""
+
+    id: str
+    comment: str
+    post: str
+    labels: tuple[int, ...]
+    protected: bool
+    setting: str
+    part: Part
+
+
+def authored(held_out: Iterable[str] = ()) -> list[Row]:
+    """
+    The page comments, without repeats of a pair, each with its part.
+
+    Args:
+        held_out: settings that are the test set as a whole; without any, a tenth of all posts is.
+    """
+    held, seen, rows = set(held_out), set[tuple[str, str]](), list[Row]()
+    for file in sorted(AUTHORED.glob("*.jsonl")):
+        setting = SETTINGS.get(file.stem, file.stem)
+        for line in file.read_text().splitlines():
+            given = json.loads(line)
+            pair = (given["post"], given["comment"])
+            if pair in seen:
+                continue
+            seen.add(pair)
+            rows.append(
+                Row(
+                    given["id"],
+                    normalise(given["comment"]).text,
+                    normalise(given["post"]).text,
+                    labels_of(given["labels"]),
+                    bool(given["protected_speech"]),
+                    setting,
+                    part_of(given["post"], setting, held),
+                )
+            )
+    return rows
+
+
+def labels_of(names: Sequence[str]) -> tuple[int, ...]:
+    """Nine labels. Off-topic is unknown on ads, spam and the like that lack it: the files differ there."""
+    labels = [int(category.value in names) for category in CATEGORIES]
+    unclear = {Category.SEXUAL, Category.SOLICITATION, Category.IP_VIOLATION, Category.SPAM_LINKS}
+    if not labels[0] and any(category.value in names for category in unclear):
+        labels[0] = UNKNOWN
+    return tuple(labels)
+
+
+def part_of(post: str, setting: str, held_out: set[str]) -> Part:
+    """The side of a post: by a hash of its text, so that it never changes."""
+    share = int(hashlib.sha256(post.encode()).hexdigest(), 16) % 100
+    if held_out:
+        return "test" if setting in held_out else ("calibration" if share < 8 else "train")
+    return "test" if share < 10 else ("calibration" if share < 20 else "train")
+
+
+def public(folder: Path, count: int, seed: int, *, leave_out: Iterable[str] = LEFT_OUT) -> list[Row]:
+    """``count`` public rows, drawn so that rare labels are not drowned. Needs pyarrow."""
+    import numpy as np
+    import pyarrow.parquet as parquet
+
+    rows: list[Row] = []
+    for file in sorted((folder / "train").glob("*.parquet")):
+        if file.stem in set(leave_out):
+            continue
+        for number, given in enumerate(parquet.read_table(file).to_pylist()):
+            labels = tuple(UNKNOWN if given[c.value] is None else int(given[c.value]) for c in CATEGORIES)
+            comment, post = normalise(given["text"]).text, normalise(given["context"] or "").text
+            rows.append(Row(f"{file.stem}/{number}", comment, post, labels, False, "public", "train"))
+    known = Counter((column, label) for row in rows for column, label in enumerate(row.labels) if label != UNKNOWN)
+    weights = np.array([_weight(row, known) for row in rows])
+    weights = np.minimum(weights, np.quantile(weights, 0.99)) ** 0.7
+    chosen = np.random.default_rng(seed).choice(len(rows), count, replace=False, p=weights / weights.sum())
+    picked = [rows[index] for index in chosen]
+    random.Random(seed).shuffle(picked)
+    return picked
+
+
+def _weight(row: Row, known: Counter[tuple[int, int]]) -> float:
+    """The rarer a row's rarest label, the more it counts; a yes counts twice."""
+    shares = [(1 + label) / known[column, label] for column, label in enumerate(row.labels) if label != UNKNOWN]
+    return max(shares, default=0.0)
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """16 hex digits over the files' names and bytes: which data a model saw."""
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]

