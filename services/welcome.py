@@ -1,8 +1,8 @@
 """
 What a person reads when the whole system runs in one process: where to look, and the token to sign in with.
 
-The first start makes a local administrator. The token is kept in ``DATA_DIR/console-token``, readable by the owner only,
-so that a restart prints the same one. Distributed, nothing of this happens: people are added by a command.
+The first start makes a local administrator. The token is kept in ``DATA_DIR/console-token``, readable by the owner
+only, so that a restart prints the same one. Distributed, nothing of this happens: people are added by a command.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ async def welcome(resources: Resources, address: str) -> None:
         f"  Accounts    {len(accounts)} known" + ("" if accounts else "; add one:"),
     ]
     if not accounts:
-        lines.append("              python -m services.retention accounts add facebook PAGE_ID --name NAME --mode propose")
+        command = "python -m services.retention accounts add facebook PAGE_ID --name NAME --mode propose"
+        lines.append(f"              {command}")
     print("\n".join(lines), "\n", file=sys.stderr, flush=True)  # noqa: T201 - the operator's terminal
 
 

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import uvicorn
@@ -145,7 +146,8 @@ async def _supervise(
         await welcome(resources, address)
     stopped = asyncio.create_task(stop.wait(), name="signal")
     done, _ = await asyncio.wait({web, stopped, *loops}, return_when=asyncio.FIRST_COMPLETED)
-    died = [task for task in done if task is not stopped]
+    # After a signal loops may end by themselves, even before this looks: only an error is a death then.
+    died = [task for task in done if task is not stopped and (not stop.is_set() or _failed(task))]
     for task in died:
         error = task.exception() if not task.cancelled() else None
         log.critical("loop died", extra={"loop": task.get_name(), "error": type(error).__name__}, exc_info=error)
@@ -155,6 +157,10 @@ async def _supervise(
     stopped.cancel()
     log.info("stopped", extra={"drained": drained})
     return 1 if died else 0
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    return task.cancelled() or task.exception() is not None
 
 
 async def _drain(tasks: Sequence[asyncio.Task[None]], seconds: float) -> bool:

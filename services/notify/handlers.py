@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
-from shared.calendar import ClosedDays
 from services.notify.message import UNREFERENCED, failure_reason
 from services.notify.policy import Audience, Facts, Kind, Rules, route, settles
 from services.notify.store import IncidentStore, Matter
 from shared import metrics
+from shared.calendar import ClosedDays
 from shared.events import CommentDecided, CommentHideFailed, CommentReported, Event, How, Urgency
 
 AccountName = Callable[[str, str], Awaitable[str]]

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-from shared.consumer import consumer
-
-from shared.calendar import ClosedDays
 from services.notify.channels.apprise import AppriseChannels
 from services.notify.delivery_store import DeliveryStore
 from services.notify.handlers import Desk, HearDecisions, HearFailedHides, HearReports
@@ -22,6 +19,8 @@ from services.notify.settings import NotifySettings
 from services.notify.store import IncidentStore
 from services.notify.worker import Announce, CountOpen, Escalate, Tell
 from shared.bus.cloudevents import publish_events
+from shared.calendar import ClosedDays
+from shared.consumer import consumer
 from shared.errors import SettingsInvalid
 from shared.events import CommentDecided, CommentHideFailed, CommentReported
 from shared.invariants import watch

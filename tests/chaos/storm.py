@@ -141,10 +141,11 @@ class Storm:
         if self.kafka:
             todo += ["kafka", "postgres"] * self.plan.broker_stops
         self._random.shuffle(todo)
+        pause = self.plan.comments / self.plan.per_second / len(todo)
         for name in todo:
+            time.sleep(pause * self._random.uniform(0.1, 1.0))
             self._kill_one(name)
             self.counts.kills[name] = self.counts.kills.get(name, 0) + 1
-            time.sleep(self._random.uniform(0.2, 1.0))
         written.wait()
 
     def _kill_one(self, name: str) -> None:

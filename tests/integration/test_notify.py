@@ -20,7 +20,6 @@ import pytest_asyncio
 from fastapi import FastAPI
 from sqlalchemy import select, update
 
-from shared.calendar import ClosedDays
 from services.notify.channels import Message, Outcome
 from services.notify.channels.apprise import AppriseChannels
 from services.notify.delivery_store import DeliveryStore
@@ -37,6 +36,7 @@ from services.notify.tables import alerts, attempts, deliveries, incidents
 from services.notify.worker import Announce, CountOpen, Escalate, Tell
 from shared.bus import open_bus
 from shared.bus.cloudevents import publish_events
+from shared.calendar import ClosedDays
 from shared.categories import Category
 from shared.db import Database
 from shared.directory import Directory

@@ -4,64 +4,76 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx2
 import uvicorn
-from starlette.applications import Starlette
 
-from tests.fakes.graph.api import GraphApi
-from tests.fakes.graph.control import Control
-from tests.fakes.graph.delivery import Deliveries, Settings
-from tests.fakes.graph.page import page_routes
-from tests.fakes.graph.store import Store
+from tests.fakes.graph.app import Options, Page, build
+from tests.fakes.graph.delivery import Settings
 from tests.system import APP_SECRET, PAGE_ID, PAGE_TOKEN, VERIFY_TOKEN
-
-
-def build(store: Store, settings: Settings, *, token: str, title: str = "Riverbend Police Division") -> Starlette:
-    """The application; its sender runs while it is up."""
-    deliveries = Deliveries(store, settings)
-    api = GraphApi(store, deliveries, token, settings.secret)
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        sending = asyncio.create_task(deliveries.run())
-        yield
-        sending.cancel()
-
-    routes = [*Control(store, deliveries, api).routes(), *page_routes(store, title), *api.routes()]
-    return Starlette(routes=routes, lifespan=lifespan)
 
 
 def main() -> None:
     """Serve until stopped."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fakes.graph", description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--webhook", required=True, help="where deliveries go")
-    parser.add_argument("--state", type=Path, help="a file that keeps the platform's state over restarts")
-    parser.add_argument("--secret", default=APP_SECRET)
-    parser.add_argument("--verify-token", default=VERIFY_TOKEN)
-    parser.add_argument("--page", default=PAGE_ID)
-    parser.add_argument("--token", default=PAGE_TOKEN)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--repeat", type=float, default=0.0, help="share of deliveries that come twice")
-    parser.add_argument("--reorder", type=float, default=0.0, help="share that overtake each other")
-    parser.add_argument("--late", type=float, default=0.0, help="share that come late")
-    parser.add_argument("--late-seconds", type=float, default=5.0)
-    given = parser.parse_args()
-    settings = Settings(
-        given.webhook,
-        given.secret,
-        given.verify_token,
+    given = _arguments().parse_args()
+    delivery = Settings(
+        webhook=given.webhook,
+        batch=given.batch,
+        batch_seconds=given.batch_seconds,
+        timeout_seconds=given.timeout,
+        attempts=given.attempts,
         repeat=given.repeat,
+        repeat_seconds=given.repeat_seconds,
         reorder=given.reorder,
+        reorder_seconds=given.reorder_seconds,
         late=given.late,
         late_seconds=given.late_seconds,
         seed=given.seed,
     )
-    app = build(Store(given.state, given.page), settings, token=given.token)
-    uvicorn.run(app, port=given.port, log_level="warning")
+    options = Options(
+        pages=[Page(given.page, given.token, given.page_name)],
+        app_secret=given.secret,
+        verify_token=given.verify_token,
+        state=given.state,
+        version=given.version,
+        require_proof=given.require_proof,
+        delivery=delivery,
+    )
+    asyncio.run(_serve(options, given.port))
+
+
+async def _serve(options: Options, port: int) -> None:
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        app = build(options, http).app
+        await uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning")).serve()
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.fakes.graph", description=__doc__)
+    add = parser.add_argument
+    add("--port", type=int, required=True)
+    add("--webhook", required=True, help="where deliveries go")
+    add("--state", type=Path, help="a SQLite file that keeps the platform's state over restarts")
+    add("--secret", default=APP_SECRET, help="the app's secret: signs deliveries, proves tokens")
+    add("--verify-token", default=VERIFY_TOKEN)
+    add("--page", default=PAGE_ID)
+    add("--page-name", default="Riverbend Police Division")
+    add("--token", default=PAGE_TOKEN, help="the page's token")
+    add("--version", default="v25.0", help="the version of the Graph API in every path")
+    add("--require-proof", action="store_true", help="refuse calls without appsecret_proof")
+    add("--batch", type=int, default=1, help="most changes in one request")
+    add("--batch-seconds", type=float, default=0.1, help="how long a batch is collected")
+    add("--timeout", type=float, default=20.0, help="seconds that the webhook has for its answer")
+    add("--attempts", type=int, default=100_000, help="how often one delivery is tried")
+    add("--seed", type=int, default=1, help="decides on repeats, reorders and late ones")
+    add("--repeat", type=float, default=0.0, help="share of deliveries that come twice")
+    add("--repeat-seconds", type=float, default=1.0, help="longest time between the two")
+    add("--reorder", type=float, default=0.0, help="share that later ones may overtake")
+    add("--reorder-seconds", type=float, default=0.5, help="longest time that those are held")
+    add("--late", type=float, default=0.0, help="share that come late")
+    add("--late-seconds", type=float, default=5.0, help="longest time that those are held")
+    return parser
 
 
 if __name__ == "__main__":

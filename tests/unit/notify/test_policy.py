@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.calendar import ClosedDays
 from services.notify.policy import (
     Audience,
     Facts,
@@ -23,6 +22,7 @@ from services.notify.policy import (
     rules_of,
     settles,
 )
+from shared.calendar import ClosedDays
 from shared.errors import SettingsInvalid
 from shared.events import How, Standing, Urgency
 from shared.policy import Holidays, Policy, load_policy

@@ -1,0 +1,128 @@
+"""From scores and evidence to findings, and the words that moved the model: with a model made of words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from services.classify.detectors import Evidence, Sample
+from services.classify.detectors.links import Links
+from services.classify.handlers import ClassifyComments
+from services.classify.judge import Judge
+from services.classify.model import Pair, Scores
+from services.classify.policy import findings
+from services.classify.reasons import MOST_CALLS, moving_words
+from shared.categories import CATEGORIES, Category
+from shared.events import CommentReceived, Span
+from shared.policy import Policy, load_policy
+
+POLICY = load_policy()
+AT = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)
+
+
+class WordModel:
+    """Finds vulgar where the word "darn" stands, and off-topic everywhere. Counts what it scored."""
+
+    version = "words"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def score(self, pairs: Sequence[Pair]) -> Scores:
+        self.calls += len(pairs)
+        rows = np.full((len(pairs), len(CATEGORIES)), 0.01, np.float32)
+        rows[:, 0] = 0.9
+        for number, pair in enumerate(pairs):
+            rows[number, 1] = 0.97 if "darn" in pair.comment else 0.02
+        return rows
+
+    async def close(self) -> None:
+        return None
+
+
+def scores(**given: float) -> list[float]:
+    return [given.get(category.value, 0.0) for category in CATEGORIES]
+
+
+def test_a_score_at_the_threshold_is_a_finding_and_below_it_none() -> None:
+    rule = POLICY.categories[Category.VULGAR]
+    at = findings(scores(vulgar=rule.propose_threshold), [], POLICY, post_known=True)
+    assert [finding.category for finding in at] == ["vulgar"]
+    assert findings(scores(vulgar=rule.propose_threshold - 0.01), [], POLICY, post_known=True) == ()
+
+
+@pytest.mark.policy("A.11.a")
+def test_a11a_off_topic_is_not_judged_without_the_post() -> None:
+    assert findings(scores(off_topic=0.99), [], POLICY, post_known=False) == ()
+    [finding] = findings(scores(off_topic=0.99), [], POLICY, post_known=True)
+    assert finding.category is Category.OFF_TOPIC
+
+
+@pytest.mark.policy("A.10")
+def test_a10_each_finding_names_its_clause_and_the_detectors_detail() -> None:
+    seen = Evidence(Category.SPAM_LINKS, 1.0, "links", (Span(start=0, end=4),), "It holds a link to another site.")
+    found = findings(scores(spam_links=0.9, vulgar=0.9), [seen], POLICY, post_known=True)
+    assert [(f.category, f.source) for f in found] == [
+        ("vulgar", "model"),
+        ("spam_links", "links"),
+        ("spam_links", "model"),
+    ]
+    for finding in found:
+        assert finding.category.clause in finding.reason
+    assert "It holds a link" in found[1].reason
+
+
+@pytest.mark.asyncio
+async def test_the_words_that_moved_the_model_are_found_in_the_text() -> None:
+    text = "you are a darn  fool, sir"
+    [span] = await moving_words(WordModel(), Sample(text), Category.VULGAR)
+    assert text[span.start : span.end] == "darn"
+
+
+@pytest.mark.asyncio
+async def test_a_long_text_is_explained_with_a_bounded_number_of_calls() -> None:
+    model, text = WordModel(), "word " * 400 + "darn " + "word " * 400
+    [span] = await moving_words(model, Sample(text), Category.VULGAR)
+    assert model.calls <= MOST_CALLS + 1
+    assert "darn" in text[span.start : span.end]
+
+
+@pytest.mark.asyncio
+async def test_where_no_word_moves_it_the_whole_text_is_the_evidence() -> None:
+    text = "what a lovely day"
+    [span] = await moving_words(WordModel(), Sample(text, "A post."), Category.OFF_TOPIC)
+    assert (span.start, span.end) == (0, len(text))
+
+
+@pytest.mark.asyncio
+async def test_an_empty_text_holds_nothing() -> None:
+    [verdict] = await Judge(WordModel(), [Links()], POLICY)([Sample("  ", "A post.")])
+    assert verdict.findings == ()
+    assert set(verdict.scores) == {0.0}
+
+
+def comment(number: int, text: str, **more: object) -> CommentReceived:
+    values = {
+        "subject": f"facebook:1:{number}", "time": AT, "platform": "facebook", "account": "1",
+        "comment_id": str(number), "revision": "r", "text": text, "created_at": AT, "received_at": AT,
+        "how": "webhook", "raw": "{}", "post_text": "A post.",
+    }  # fmt: skip
+    return CommentReceived.caused_by(f"facebook:1:{number}/r", **{**values, **more})
+
+
+@pytest.mark.asyncio
+async def test_verdicts_come_in_order_and_a_repeat_has_the_same_ids(policy: Policy) -> None:
+    classify = ClassifyComments(Judge(WordModel(), [Links()], policy), lambda: AT)
+    comments = [comment(1, "darn it"), comment(2, "fine", by_account=True), comment(3, "see gazette.com")]
+    first, second = await classify(comments), await classify(comments)
+    assert [event.subject for event in first] == [event.subject for event in comments]
+    assert [event.id for event in first] == [event.id for event in second]
+    assert [sorted({f.category.value for f in event.findings}) for event in first] == [
+        ["off_topic", "vulgar"],
+        [],
+        ["off_topic", "spam_links"],
+    ]
+    assert first[0].policy_version == policy.version
