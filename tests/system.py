@@ -27,6 +27,7 @@ PAGE_ID = "102938475610293"
 PAGE_TOKEN = "EAAB-page-token-riverbend-example"
 APP_SECRET = "fb-app-secret-riverbend-0001"
 VERIFY_TOKEN = "riverbend-verify"
+LINK_SECRET = "a-link-secret-of-the-tests-0123456789"
 
 T = TypeVar("T")
 
@@ -131,6 +132,7 @@ class System:
             "PYTHONUNBUFFERED": "1",
             "FACEBOOK_APP_SECRETS": APP_SECRET,
             "FACEBOOK_VERIFY_TOKEN": VERIFY_TOKEN,
+            "NOTIFY_LINK_SECRET": LINK_SECRET,
             "FACEBOOK_PAGE_TOKENS": json.dumps({PAGE_ID: PAGE_TOKEN}),
             **self.extra,
         }

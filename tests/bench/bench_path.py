@@ -114,11 +114,7 @@ def end_to_end(system: System, count: int) -> float:
     system.start()
     try:
         begun = time.monotonic()
-        with httpx2.Client(base_url=system.url("ingest")) as client:
-            for number in range(count):
-                body, mark = delivery(10**9 + number)
-                answer = client.post("/webhooks/facebook", content=body, headers={"X-Hub-Signature-256": mark})
-                assert answer.status_code == 200, answer.text
+        asyncio.run(post_all(system.url("ingest"), count))
 
         def decided() -> bool:
             return sum(system.metric("retention", "moderation_decisions_total").values()) >= count
@@ -127,6 +123,20 @@ def end_to_end(system: System, count: int) -> float:
         return count / (time.monotonic() - begun)
     finally:
         system.kill()
+
+
+async def post_all(url: str, count: int) -> None:
+    """Send ``count`` comments, as many at once as the load does."""
+    room = asyncio.Semaphore(CONNECTIONS)
+
+    async def post(client: httpx2.AsyncClient, number: int) -> None:
+        body, mark = delivery(10**9 + number)
+        async with room:
+            answer = await client.post("/webhooks/facebook", content=body, headers={"X-Hub-Signature-256": mark})
+        assert answer.status_code == 200, answer.text
+
+    async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
+        await asyncio.gather(*(post(client, number) for number in range(count)))
 
 
 def main() -> int:

@@ -36,7 +36,6 @@ def blow(folder: Path, plan: Plan, stack: ExitStack, *, distributed: bool) -> St
     graph_port = free_port()
     extra = {
         "FACEBOOK_GRAPH_URL": f"http://127.0.0.1:{graph_port}",
-        "NOTIFY_LINK_SECRET": "a-link-secret-of-the-tests-0123456789",
     }
     kafka, postgres = None, None
     system = System(folder / "system", extra=extra)

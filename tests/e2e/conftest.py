@@ -96,7 +96,6 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "FACEBOOK_GRAPH_URL": f"http://127.0.0.1:{graph_port}",
         "NOTIFY_TEAM": f"{inbox}/team",
         "NOTIFY_ONCALL": json.dumps([{"person": "rivera", "name": "Sgt. Rivera", "channels": [f"{inbox}/rivera"]}]),
-        "NOTIFY_LINK_SECRET": "a-link-secret-of-the-tests-0123456789",
     }
     with ExitStack() as stack:
         system = System(folder / "system", extra=extra)

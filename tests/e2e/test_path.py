@@ -120,12 +120,13 @@ def test_a9_what_its_author_removes_stays_in_the_record(world: World) -> None:
 
 @pytest.mark.policy("A.14")
 def test_a14_an_urgent_finding_pages_and_a_click_acknowledges(world: World) -> None:
-    comment = world.write("Two cruisers are parked behind the gas station at Elm and 9th right now, take Mill Road.")
-    kept = wait_for("a decision", lambda: world.record(comment)["decisions"])
-    if kept[-1]["standing"] == "allowed":
-        pytest.fail("the model no longer finds a live position")
+    comment = world.write(
+        "The guy they arrested lives at 418 Harbor Lane, white house, plate KLM 4471, go and tell him."
+    )
+    decided = wait_for("a decision", lambda: world.record(comment)["decisions"]) or []
+    assert (decided[-1]["category"], decided[-1]["urgency"]) == ("public_safety", "urgent")
     [message] = wait_for("a page", lambda: world.messages(comment)) or []
-    assert "gas station" not in message["title"] + message["body"]
+    assert "Harbor Lane" not in message["title"] + message["body"]
     assert "Whitfield" not in message["title"] + message["body"]
     link = re.search(r"http\S+/page/\S+", message["body"])[0]  # type: ignore[index]
     link = world.system.url("notify") + link[link.index("/page/") :]
@@ -206,7 +207,7 @@ def test_zz_nothing_private_is_in_the_logs_and_every_process_drains(world: World
     logs = world.system.logs()
     for secret in (APP_SECRET, PAGE_TOKEN, "a-link-secret-of-the-tests"):
         assert secret not in logs
-    for words in ("Earn from home", "Shame on the Chief", "take back", "Dana Whitfield", "gas station"):
+    for words in ("Earn from home", "Shame on the Chief", "take back", "Dana Whitfield", "Harbor Lane"):
         assert words not in logs
     for name in {"ingest", "retention"} if world.system.distributed else {"retention"}:
         broken = world.system.metric(name, "moderation_invariant_violations")
