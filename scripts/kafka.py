@@ -265,7 +265,7 @@ class KafkaCluster:
         tool = [*self._java(jars, "-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool", "format", "--ignore-formatted"]
         started = [
             spawn(
-                [*tool, "-t", self._cluster_id, "-c", self._configuration(broker)],
+                [*tool, f"--cluster-id={self._cluster_id}", "-c", self._configuration(broker)],
                 self._log(broker),
                 directory=self.directory,
             )

@@ -53,6 +53,7 @@ class KafkaBus:
     ) -> None:
         self._servers, self._producer, self._now = servers, producer, now
         self._publish_seconds = publish_seconds
+        self.finish_seconds = FINISH_SECONDS
         self._admin: AIOKafkaAdminClient | None = None
         self._observer: AIOKafkaConsumer | None = None
         self._asking = asyncio.Lock()
@@ -111,7 +112,7 @@ class KafkaBus:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._servers, group_id=group, group_instance_id=f"{group}.{member}", **CONSUMER
         )
-        subscription = KafkaSubscription(topic, group, consumer)
+        subscription = KafkaSubscription(topic, group, consumer, self.finish_seconds)
         try:
             with _translated():
                 consumer.subscribe([topic], listener=subscription.listener)
@@ -185,8 +186,9 @@ class KafkaBus:
 class KafkaSubscription:
     """One member of a group. Used by one task; the rebalance's callbacks come from the client's own."""
 
-    def __init__(self, topic: str, group: str, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, topic: str, group: str, consumer: AIOKafkaConsumer, finish_seconds: float) -> None:
         self._topic, self._group, self._consumer = topic, group, consumer
+        self._finish_seconds = finish_seconds
         self.listener = _Listener(self)
         self._epoch = 0
         self._fetched_in = 0
@@ -257,7 +259,7 @@ class KafkaSubscription:
     async def revoked(self) -> None:
         """A rebalance takes everything away: let the batch under way finish, then give it up."""
         try:
-            async with asyncio.timeout(FINISH_SECONDS):
+            async with asyncio.timeout(self._finish_seconds):
                 await self._settled.wait()
         except TimeoutError:
             log.warning("a rebalance took a batch away", extra={"group": self._group})
