@@ -15,6 +15,8 @@ from shared.directory import Role
 from shared.service import Resources
 
 LOCAL_PERSON = "local-admin"
+ADD_ACCOUNT = ".venv/bin/python -m services.retention accounts add facebook PAGE_ID --name NAME --mode propose"
+"""With the interpreter that `make run` sets up."""
 
 
 async def welcome(resources: Resources, address: str) -> None:
@@ -38,8 +40,7 @@ async def welcome(resources: Resources, address: str) -> None:
         f"  Accounts    {len(accounts)} known" + ("" if accounts else "; add one:"),
     ]
     if not accounts:
-        command = "python -m services.retention accounts add facebook PAGE_ID --name NAME --mode propose"
-        lines.append(f"              {command}")
+        lines.append(f"              {ADD_ACCOUNT}")
     print("\n".join(lines), "\n", file=sys.stderr, flush=True)  # noqa: T201 - the operator's terminal
 
 

@@ -65,7 +65,9 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
-        log.error("request failed", extra={"path": request.url.path, "error": type(error).__name__}, exc_info=error)
+        # The route's template: a path may hold the token of a page's link.
+        route = getattr(request.scope.get("route"), "path", "none")
+        log.error("request failed", extra={"route": route, "error": type(error).__name__}, exc_info=error)
         return problem(500, "bug", "The error was logged.")
 
 
