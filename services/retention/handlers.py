@@ -96,9 +96,10 @@ class KeepComments:
             new = await facts.keep_revisions(connection, events, now)
             for event in events:
                 comment, key = found[event.subject], (event.subject, event.revision)
-                await make_current(connection, comment, event, new=key in new)
-                new.discard(key)
-                if stored := await stored_decision(connection, judged(*key)):
+                fresh_row = new.pop(key, None)
+                make_current(comment, event, fresh_row)
+                stored = None if fresh_row else await stored_decision(connection, judged(*key))
+                if stored:
                     answers.append(stored)
                 elif decided := await keeper.judge.judge(connection, comment, accounts[event.subject], now):
                     fresh.append(decided)

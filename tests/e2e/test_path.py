@@ -185,13 +185,19 @@ BAD = {
 def test_bad_input_gets_its_answer_and_the_service_goes_on(world: World, name: str) -> None:
     body, headers, status = BAD[name]
     url = f"{world.system.url('ingest')}/webhooks/facebook"
-    before = sum(world.system.metric("ingest", "moderation_webhooks_total").values())
+    wait_for("deliveries", lambda: world.graph.get("/control/idle")["idle"])
+    before = world.system.metric("ingest", "moderation_webhooks_total")
     answer = httpx2.post(url, content=body, headers=signed(body) if headers is None else headers, timeout=30)
     assert answer.status_code == status
     if status >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json()["reason"]
-    assert sum(world.system.metric("ingest", "moderation_webhooks_total").values()) == before + 1
+        reason = f'outcome="{answer.json()["reason"]}"'
+    after = world.system.metric("ingest", "moderation_webhooks_total")
+    counted = {label: count - before.get(label, 0) for label, count in after.items() if count != before.get(label, 0)}
+    if status >= 400:
+        assert sum(count for label, count in counted.items() if reason in label) == 1
+    else:  # an echo of a hide may be counted at the same moment
+        assert sum(counted.values()) >= 1
     assert httpx2.get(f"{world.system.url('ingest')}/readyz").status_code == 200
 
 

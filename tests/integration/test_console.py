@@ -70,7 +70,7 @@ async def keep_comment(
     async with db.write() as connection:
         revision: dict[str, Any] = {
             "subject": subject, "revision": "r1", "event_id": uuid4(), "author_id": "7", "author_name": "Dana W.",
-            "by_account": False, "text": text, "links": [], "media": [], "post_id": "1029_884",
+            "by_account": False, "edited": False, "text": text, "links": [], "media": [], "post_id": "1029_884",
             "post_text": "Road closed on 5th Street until Friday.", "url": "https://www.facebook.com/x",
             "created_at": at, "received_at": at, "how": "webhook", "raw": "{}", "kept_at": at,
         }  # fmt: skip

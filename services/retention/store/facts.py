@@ -23,12 +23,15 @@ from shared.events import (
 )
 
 
-async def keep_revisions(connection: AsyncConnection, events: Sequence[CommentReceived], now: datetime) -> set[Any]:
-    """Keep every revision; gives back the keys of those that were new."""
-    keys = [(event.subject, event.revision) for event in events]
-    known = await _known(connection, keys)
-    await insert_once(connection, revisions, [_revision(event, now) for event in events])
-    return set(keys) - known
+async def keep_revisions(
+    connection: AsyncConnection, events: Sequence[CommentReceived], now: datetime
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Keep every revision; gives back the rows of those that were new, by subject and revision."""
+    rows = {(event.subject, event.revision): _revision(event, now) for event in reversed(events)}
+    known = await _known(connection, list(rows))
+    fresh = {key: row for key, row in rows.items() if key not in known}
+    await insert_once(connection, revisions, list(fresh.values()))
+    return fresh
 
 
 async def _known(connection: AsyncConnection, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

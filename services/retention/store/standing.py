@@ -25,7 +25,7 @@ from services.retention.tables import comments, decisions, records, reviews, rev
 from shared.db import insert_once
 from shared.decision import Decision, decide
 from shared.directory import Account
-from shared.events import NAMESPACE, CommentDecided, CommentReceived, Finding, How, Standing, Urgency, event_id
+from shared.events import NAMESPACE, Action, CommentDecided, CommentReceived, Finding, How, Standing, Urgency, event_id
 from shared.policy import Mode, Policy
 
 MACHINE = "service:retention"
@@ -38,7 +38,7 @@ class Comment:
     """A comment's row, locked, with what its current revision says; ``changes`` are written by `save`."""
 
     row: dict[str, Any]
-    current: RowMapping | None
+    current: Mapping[Any, Any] | None
     changes: dict[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
@@ -90,31 +90,27 @@ async def save(connection: AsyncConnection, found: Iterable[Comment]) -> None:
             comment.changes.clear()
 
 
-async def make_current(connection: AsyncConnection, comment: Comment, event: CommentReceived, *, new: bool) -> None:
+def make_current(comment: Comment, event: CommentReceived, fresh: Mapping[str, Any] | None) -> None:
     """
-    Settle which revision is current after ``event`` came.
+    Settle which revision is current after ``event`` came; ``fresh`` is its row when it was not known before.
 
     The first text never replaces an edit. Between two edits the later arrival holds until it is read back, and so does
     a known revision that comes again after the current one: nothing but the platform knows (A, B, A).
     """
     current = comment.current
-    if current is None:
-        comment.set(revision=event.revision, post_id=event.post_id)
-    elif event.revision == current["revision"]:
+    if current is not None and event.revision == current["revision"]:
         return
-    elif new:
-        if current["edited"] and not event.edited:
+    if fresh is None:
+        known = max(current["received_at"], comment["settled_at"] or current["received_at"]) if current else None
+        if known and event.received_at > known and not comment["removed_at"]:
+            comment.set(unsettled_at=event.received_at)
+        return
+    if current is not None and current["edited"]:
+        if not event.edited:
             return
-        comment.set(revision=event.revision)
-        if current["edited"]:
-            comment.set(unsettled_at=event.received_at)
-    else:
-        known = max(current["received_at"], comment["settled_at"] or current["received_at"])
-        if event.received_at > known and not comment["removed_at"]:
-            comment.set(unsettled_at=event.received_at)
-        return
-    own = and_(revisions.c.subject == event.subject, revisions.c.revision == event.revision)
-    comment.current = (await connection.execute(select(revisions).where(own))).mappings().one()
+        comment.set(unsettled_at=event.received_at)
+    comment.set(revision=event.revision, post_id=event.post_id)
+    comment.current = fresh
 
 
 class Judge:
@@ -156,21 +152,24 @@ class Judge:
         cause = cause or judged(subject, revision)
         own = and_(verdicts.c.subject == subject, verdicts.c.revision == revision)
         verdict = (await connection.execute(select(verdicts).where(own))).mappings().first()
-        if verdict is None or await _bound(connection, subject, revision):
+        if verdict is None:
             return None
-        if await stored_decision(connection, cause):
+        if comment["decided_by"] and (
+            await stored_decision(connection, cause) or await _bound(connection, subject, revision)
+        ):
             return None
         mode = account.mode if account else Mode.PROPOSE
         findings = [Finding.model_validate(item) for item in verdict["findings"]]
         decision = decide(findings, self._policy, mode)
+        takes_along = decision.action is Action.HIDE and self._hides_replies(comment["platform"])
         followed = plan(
             Case(
                 standing=comment["standing"],
                 decision=decision,
                 by_account=current["by_account"],
                 how=How(current["how"]),
-                replies=await _replies(connection, current),
-                hides_replies=self._hides_replies(comment["platform"]),
+                replies=await _replies(connection, current) if takes_along else 0,
+                hides_replies=takes_along,
             )
         )
         record_id = None
@@ -290,7 +289,7 @@ def _decided(
 
 async def _record(
     connection: AsyncConnection,
-    current: RowMapping,
+    current: Mapping[Any, Any],
     verdict: RowMapping,
     decision: Decision,
     reason: str,
@@ -330,7 +329,7 @@ async def _bound(connection: AsyncConnection, subject: str, revision: str) -> bo
     return (await connection.execute(select(reviews.c.event_id).where(own).limit(1))).first() is not None
 
 
-async def _replies(connection: AsyncConnection, current: RowMapping) -> int:
+async def _replies(connection: AsyncConnection, current: Mapping[Any, Any]) -> int:
     """How many comments are known to answer this one."""
     platform, account, comment_id = current["subject"].split(":", 2)
     query = select(func.count(func.distinct(revisions.c.subject))).where(
