@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from tqdm import tqdm
 
@@ -62,13 +62,13 @@ def _score(source: str, target: str) -> int:
     policy = load_policy(SystemSettings.load().policy_file)
     model = open_model(settings.model_dir or SHIPPED, workers=settings.threads(embedded=False))
     with ExitStack() as stack:
-        lines = stack.enter_context(Path(source).open(encoding="utf-8")) if source != "-" else sys.stdin
+        lines = stack.enter_context(Path(source).open("rb")) if source != "-" else sys.stdin.buffer
         output = stack.enter_context(Path(target).open("w", encoding="utf-8")) if target != "-" else sys.stdout
         bar = stack.enter_context(tqdm(total=_count(source), unit=" comments", file=sys.stderr))
         return asyncio.run(_score_lines(lines, open_judge(model, policy), policy, output, bar))
 
 
-async def _score_lines(lines: TextIO, judge: Judge, policy: Policy, output: TextIO, bar: Any) -> int:
+async def _score_lines(lines: BinaryIO, judge: Judge, policy: Policy, output: TextIO, bar: Any) -> int:
     failed = 0
     for batch in _batches(lines):
         failed += await _score_batch(batch, judge, policy, output)
@@ -85,8 +85,8 @@ def _count(source: str) -> int | None:
         return sum(1 for line in file if line.strip())
 
 
-def _batches(lines: TextIO) -> Iterator[list[tuple[int, str]]]:
-    batch: list[tuple[int, str]] = []
+def _batches(lines: BinaryIO) -> Iterator[list[tuple[int, bytes]]]:
+    batch: list[tuple[int, bytes]] = []
     for number, line in enumerate(lines, start=1):
         if line.strip():
             batch.append((number, line))
@@ -97,21 +97,21 @@ def _batches(lines: TextIO) -> Iterator[list[tuple[int, str]]]:
         yield batch
 
 
-async def _score_batch(batch: Sequence[tuple[int, str]], judge: Judge, policy: Policy, output: TextIO) -> int:
+async def _score_batch(batch: Sequence[tuple[int, bytes]], judge: Judge, policy: Policy, output: TextIO) -> int:
     """Write one line for each; gives back how many could not be read."""
     rows = [_read(number, line) for number, line in batch]
     verdicts = iter(await judge([row["sample"] for row in rows if "sample" in row]))
     for row in rows:
         answer = _answer(row["id"], next(verdicts), policy) if "sample" in row else row
-        output.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        output.write(json.dumps(answer) + "\n")
     output.flush()
     return sum("sample" not in row for row in rows)
 
 
-def _read(number: int, line: str) -> dict[str, Any]:
+def _read(number: int, line: bytes) -> dict[str, Any]:
     try:
-        given = json.loads(line)
-    except ValueError:
+        given = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
         return {"line": number, "error": "the line is not JSON"}
     if not isinstance(given, dict) or "id" not in given:
         return {"line": number, "error": "the line is not an object with id and text"}

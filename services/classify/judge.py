@@ -6,6 +6,7 @@ The service and the command line share it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,7 +48,10 @@ class Judge:
     async def without_reasons(self, samples: Sequence[Sample]) -> list[Verdict]:
         """The same scores and findings, without the words that moved the model."""
         rows = await self.model.score([Pair(sample.text, sample.post) for sample in samples])
-        return [self._verdict(sample, row.tolist()) for sample, row in zip(samples, rows, strict=True)]
+        # Off the event loop: a text made to be slow must not hold up webhooks of the same process.
+        return await asyncio.to_thread(
+            lambda: [self._verdict(sample, row.tolist()) for sample, row in zip(samples, rows, strict=True)]
+        )
 
     def _verdict(self, sample: Sample, scores: list[float]) -> Verdict:
         if not sample.text.strip() and not sample.links:
@@ -57,10 +61,10 @@ class Judge:
 
     async def _explained(self, sample: Sample, verdict: Verdict) -> Verdict:
         """The model's findings with the spans of the text that moved it."""
-        found = [
-            finding.model_copy(update={"spans": await moving_words(self.model, sample, finding.category)})
-            if finding.source == MODEL
-            else finding
+        by_model = {finding.category: finding.score for finding in verdict.findings if finding.source == MODEL}
+        words = await moving_words(self.model, sample, by_model)
+        found = (
+            finding.model_copy(update={"spans": words[finding.category]}) if finding.source == MODEL else finding
             for finding in verdict.findings
-        ]
+        )
         return Verdict(verdict.scores, tuple(found))

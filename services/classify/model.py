@@ -15,7 +15,7 @@ import asyncio
 import hashlib
 import json
 import queue
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Tokenizer
 
+from services.classify.detectors import LONGEST
 from services.classify.encode import Encoded, encode
 from services.classify.normalise import normalise
 from shared import metrics
@@ -34,6 +35,9 @@ from shared.errors import SettingsInvalid
 
 SHIPPED = Path(__file__).with_name("model")
 """The model that this repository ships."""
+
+FILES = ("model.onnx", "tokenizer.json")
+"""What ``model.json`` must hold the hashes of."""
 
 Scores = npt.NDArray[np.float32]
 
@@ -78,12 +82,12 @@ class OnnxModel:
     def __init__(self, folder: Path, *, workers: int) -> None:
         """Load and verify. Raises `SettingsInvalid` that names what is wrong with the folder."""
         self._card = read_card(folder)
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer = open_tokenizer(folder)
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._sessions: queue.SimpleQueue[onnxruntime.InferenceSession] = queue.SimpleQueue()
         for _ in range(workers):
-            self._sessions.put(_session(folder / "model.onnx"))
+            self._sessions.put(open_session(folder / "model.onnx"))
         self._pool = ThreadPoolExecutor(workers, "score")
 
     @property
@@ -93,9 +97,9 @@ class OnnxModel:
 
     async def score(self, pairs: Sequence[Pair]) -> Scores:
         """See `Model.score`."""
-        plain = [Pair(normalise(pair.comment).text, normalise(pair.post).text if pair.post else None) for pair in pairs]
-        unique = list(dict.fromkeys(plain))
         loop = asyncio.get_running_loop()
+        plain = await loop.run_in_executor(self._pool, _plain, pairs)
+        unique = list(dict.fromkeys(plain))
         rows = await asyncio.gather(*(loop.run_in_executor(self._pool, self._one, pair) for pair in unique))
         found = dict(zip(unique, rows, strict=True))
         return np.stack([found[pair] for pair in plain]) if plain else np.zeros((0, len(CATEGORIES)), np.float32)
@@ -131,28 +135,56 @@ class OnnxModel:
         return np.asarray(probabilities, np.float32)
 
 
-def _session(file: Path) -> onnxruntime.InferenceSession:
+def _plain(pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs as the model reads them; of a longer text the first `LONGEST` characters."""
+    return [
+        Pair(normalise(pair.comment[:LONGEST]).text, normalise(pair.post[:LONGEST]).text if pair.post else None)
+        for pair in pairs
+    ]
+
+
+def open_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a model's folder. Raises `SettingsInvalid`."""
+    try:
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # noqa: BLE001 - the library raises nothing more narrow
+        raise SettingsInvalid("CLASSIFY_MODEL_DIR: tokenizer.json cannot be read") from error
+
+
+def open_session(file: Path) -> onnxruntime.InferenceSession:
+    """One single-threaded session. Raises `SettingsInvalid` for what ONNX Runtime cannot load."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - the library's classes share no narrower root
+        raise SettingsInvalid(f"CLASSIFY_MODEL_DIR: {file.name} cannot be loaded") from error
+
+
+def version_of(hashes: Mapping[str, str], calibration: Mapping[str, Sequence[float]]) -> str:
+    """12 hex digits that name weights, tokenizer and calibration together."""
+    return hashlib.sha256(json.dumps([hashes, calibration], sort_keys=True).encode()).hexdigest()[:12]
 
 
 def read_card(folder: Path) -> Card:
     """
     Read ``model.json`` and compare the files with their hashes.
 
-    Raises `SettingsInvalid` for a missing or altered file, and for labels in another order than that of A.11.
+    Raises `SettingsInvalid` for a missing or altered file or calibration, and for labels in another order than that of
+    A.11.
     """
     try:
         card = json.loads((folder / "model.json").read_text())
         labels, calibration = card["labels"], card["calibration"]
-        for name, digest in card["sha256"].items():
-            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+        for name in FILES:
+            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != card["sha256"][name]:
                 raise SettingsInvalid(f"CLASSIFY_MODEL_DIR: {name} is not the file that model.json describes")
         if labels != [category.value for category in CATEGORIES]:
             raise SettingsInvalid("CLASSIFY_MODEL_DIR: the labels in model.json are not A.11 a to i in order")
+        if card["version"] != version_of(card["sha256"], calibration):
+            raise SettingsInvalid("CLASSIFY_MODEL_DIR: the version in model.json is not that of its calibration")
         numbers = np.asarray([calibration[label] for label in labels], np.float32)
         return Card(str(card["version"]), numbers[:, 0], numbers[:, 1])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:

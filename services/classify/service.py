@@ -10,6 +10,7 @@ from services.classify.judge import Judge
 from services.classify.model import SHIPPED, Model, Pair
 from services.classify.models import open_model
 from services.classify.settings import ClassifySettings
+from shared.categories import CATEGORIES
 from shared.consumer import consumer
 from shared.errors import Transient
 from shared.events import CommentReceived
@@ -34,8 +35,8 @@ async def build(resources: Resources) -> Service:
 
     async def answers() -> None:
         rows = await model.score([Pair("Thank you.")])
-        if rows.shape != (1, 9):
-            raise Transient("the model gives no nine scores")
+        if rows.shape != (1, len(CATEGORIES)) or not ((rows >= 0) & (rows <= 1)).all():
+            raise Transient("the model gives no nine probabilities")
 
     return Service(
         name="classify",
