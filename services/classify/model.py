@@ -86,8 +86,9 @@ class OnnxModel:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._sessions: queue.SimpleQueue[onnxruntime.InferenceSession] = queue.SimpleQueue()
+        _s = open_session(folder / "model.onnx")
         for _ in range(workers):
-            self._sessions.put(open_session(folder / "model.onnx"))
+            self._sessions.put(_s)
         self._pool = ThreadPoolExecutor(workers, "score")
 
     @property
@@ -147,7 +148,7 @@ def open_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of a model's folder. Raises `SettingsInvalid`."""
     try:
         return Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # noqa: BLE001 - the library raises nothing more narrow
+    except Exception as error:  # the library raises nothing more narrow
         raise SettingsInvalid("CLASSIFY_MODEL_DIR: tokenizer.json cannot be read") from error
 
 
@@ -159,7 +160,7 @@ def open_session(file: Path) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001 - the library's classes share no narrower root
+    except Exception as error:  # the library's classes share no narrower root
         raise SettingsInvalid(f"CLASSIFY_MODEL_DIR: {file.name} cannot be loaded") from error
 
 

@@ -86,6 +86,23 @@ def test_labels_in_another_order_stop_the_process(tmp_path: Path) -> None:
         open_model(folder, workers=1)
 
 
+def test_an_altered_calibration_stops_the_process(tmp_path: Path) -> None:
+    folder = copy_of_the_model(tmp_path)
+    card = json.loads((folder / "model.json").read_text())
+    card["calibration"]["vulgar"][1] = -20.0
+    (folder / "model.json").write_text(json.dumps(card))
+    with pytest.raises(SettingsInvalid, match="calibration"):
+        open_model(folder, workers=1)
+
+
+def test_a_card_without_hashes_stops_the_process(tmp_path: Path) -> None:
+    folder = copy_of_the_model(tmp_path)
+    card = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**card, "sha256": {}}))
+    with pytest.raises(SettingsInvalid, match="cannot be read"):
+        open_model(folder, workers=1)
+
+
 @pytest.mark.parametrize("missing", ["model.json", "model.onnx", "tokenizer.json"])
 def test_a_missing_file_stops_the_process(tmp_path: Path, missing: str) -> None:
     folder = copy_of_the_model(tmp_path)
@@ -120,6 +137,16 @@ def test_a_history_is_scored_line_by_line_and_a_broken_line_is_named(tmp_path: P
     files = ("--input", str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "out.jsonl"))
     assert run("score", *files).returncode == 0
     assert json.loads((tmp_path / "out.jsonl").read_text())["decision"] == "hide"
+
+
+def test_lines_that_are_no_text_do_not_stop_the_others() -> None:
+    given = (
+        b'\xff\xfe\n{"id": "\\ud800", "text": "a \\ud800 b"}\n' + b"[" * 100_000 + b'\n{"id": 4, "text": "Thanks!"}\n'
+    )
+    command = [sys.executable, "-m", "services.classify", "score"]
+    done = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, check=False)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, ["error" in row for row in rows]) == (1, [True, False, True, False])
 
 
 def test_wrong_usage_is_told_in_words(tmp_path: Path) -> None:

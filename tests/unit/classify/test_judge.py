@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from services.classify.detectors import Evidence, Sample
 from services.classify.detectors.links import Links
@@ -78,23 +82,39 @@ def test_a10_each_finding_names_its_clause_and_the_detectors_detail() -> None:
 @pytest.mark.asyncio
 async def test_the_words_that_moved_the_model_are_found_in_the_text() -> None:
     text = "you are a darn  fool, sir"
-    [span] = await moving_words(WordModel(), Sample(text), Category.VULGAR)
+    [span] = (await moving_words(WordModel(), Sample(text), {Category.VULGAR: 0.97}))[Category.VULGAR]
     assert text[span.start : span.end] == "darn"
 
 
 @pytest.mark.asyncio
 async def test_a_long_text_is_explained_with_a_bounded_number_of_calls() -> None:
     model, text = WordModel(), "word " * 400 + "darn " + "word " * 400
-    [span] = await moving_words(model, Sample(text), Category.VULGAR)
-    assert model.calls <= MOST_CALLS + 1
+    words = await moving_words(model, Sample(text, "A post."), {Category.VULGAR: 0.97, Category.OFF_TOPIC: 0.9})
+    [span] = words[Category.VULGAR]
+    assert model.calls <= MOST_CALLS, "two findings share their scores"
     assert "darn" in text[span.start : span.end]
 
 
 @pytest.mark.asyncio
 async def test_where_no_word_moves_it_the_whole_text_is_the_evidence() -> None:
     text = "what a lovely day"
-    [span] = await moving_words(WordModel(), Sample(text, "A post."), Category.OFF_TOPIC)
+    [span] = (await moving_words(WordModel(), Sample(text, "A post."), {Category.OFF_TOPIC: 0.9}))[Category.OFF_TOPIC]
     assert (span.start, span.end) == (0, len(text))
+
+
+@pytest.mark.asyncio
+async def test_a_clean_comment_costs_no_explanation() -> None:
+    model = WordModel()
+    assert await moving_words(model, Sample("thank you"), {}) == {}
+    assert model.calls == 0
+
+
+@given(st.text(alphabet="ab darn\n\u00e9\u200b\U0001f692", max_size=200))
+@hypothesis_settings(deadline=None)
+def test_spans_lie_within_any_text(text: str) -> None:
+    words = asyncio.run(moving_words(WordModel(), Sample(text), {Category.VULGAR: 0.97}))
+    for span in words[Category.VULGAR]:
+        assert 0 <= span.start < span.end <= len(text)
 
 
 @pytest.mark.asyncio
