@@ -86,9 +86,8 @@ class OnnxModel:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._sessions: queue.SimpleQueue[onnxruntime.InferenceSession] = queue.SimpleQueue()
-        _s = open_session(folder / "model.onnx")
         for _ in range(workers):
-            self._sessions.put(_s)
+            self._sessions.put(open_session(folder / "model.onnx"))
         self._pool = ThreadPoolExecutor(workers, "score")
 
     @property

@@ -18,7 +18,7 @@ from sqlalchemy import insert, select
 from services.retention import handlers
 from services.retention.store.acts import ActStore, want
 from services.retention.store.standing import Judge
-from services.retention.tables import comments, decisions, records, reviews, revisions, verdicts, visibility
+from services.retention.tables import comments, decisions, posts, records, reviews, revisions, verdicts, visibility
 from shared.calendar import ClosedDays
 from shared.categories import CATEGORIES, Category
 from shared.db import Database
@@ -32,6 +32,7 @@ from shared.events import (
     CommentVisibilityChanged,
     Event,
     Finding,
+    PostReceived,
     Standing,
 )
 from shared.policy import Mode, Policy
@@ -339,3 +340,19 @@ async def test_a_hide_by_somebody_else_waits_for_a_reason_and_our_own_echo_does_
     await retention.acts.mark_sent(row, clock())
     await retention.take(*seen("two"))
     assert (await retention.comment())["seen_hidden_at"] is None
+
+
+@pytest.mark.policy("A.8", "A.9")
+async def test_a8_official_posts_and_their_new_texts_are_kept(retention: Retention, clock: Clock) -> None:
+    first, second = (
+        PostReceived.caused_by(
+            f"post/{text}", subject="facebook:1029:1029_884", time=clock(), platform="facebook", account="1029",
+            post_id="1029_884", text=text,
+        )
+        for text in ("The road is closed.", "The road is open.")
+    )  # fmt: skip
+    for _ in range(2):
+        await handlers.KeepPosts(retention.keeper)([first, second])
+    async with retention.db.read() as connection:
+        kept = (await connection.execute(select(posts.c.text))).scalars().all()
+    assert sorted(kept) == ["The road is closed.", "The road is open."]

@@ -161,7 +161,7 @@ async def test_a14_a_finding_on_the_weekend_pages_the_first_administrator(
     assert await notify.violations() == {}
 
 
-@pytest.mark.policy("A.5")
+@pytest.mark.policy("A.5", "A.13")
 async def test_a5_in_business_hours_the_team_is_told_and_nobody_is_paged(
     notify: Notify, channel: SimulatedChannel, clock: Clock
 ) -> None:

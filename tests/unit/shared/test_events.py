@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scripts.docs import ROOT, generated
+from scripts.docs import ROOT, generated, policy_map
 from shared.bus import Message
 from shared.bus.cloudevents import from_message, to_message
 from shared.categories import CATEGORIES, Category
@@ -107,3 +107,9 @@ def test_the_nine_categories_stand_in_the_order_of_the_policy() -> None:
 
 def test_a_subject_joins_its_three_parts() -> None:
     assert comment_subject("facebook", "1", "2_3") == "facebook:1:2_3"
+
+
+def test_every_clause_that_code_carries_out_is_shown_by_a_test() -> None:
+    parts = policy_map().split("## ")[1:]
+    untested = [part.split()[0] for part in parts if "- code:" in part and "- test:" not in part]
+    assert untested == []
