@@ -28,181 +28,37 @@ import idna
 from linkify_it import LinkifyIt
 from publicsuffixlist import PublicSuffixList
 
-STRONG = frozenset(
-    [
-        "com",
-        "net",
-        "org",
-        "gov",
-        "edu",
-        "mil",
-        "info",
-        "biz",
-        "xyz",
-        "icu",
-        "app",
-        "dev",
-        "io",
-        "co",
-        "uk",
-        "ca",
-        "us.com",
-        "eu",
-        "tv",
-        "cc",
-        "ly",
-        "gg",
-        "gl",
-        "ee",
-        "ws",
-        "ru",
-        "cn",
-        "jp",
-        "kr",
-        "br",
-        "mx",
-        "au",
-        "nz",
-        "fr",
-        "nl",
-        "pl",
-        "cz",
-        "ch",
-        "ie",
-        "fi",
-        "dk",
-        "hu",
-        "ro",
-        "gr",
-        "tr",
-        "ua",
-        "za",
-        "tw",
-        "hk",
-        "sg",
-        "th",
-        "vn",
-        "ph",
-        "pk",
-        "ng",
-        "ke",
-        "pw",
-        "tk",
-        "cf",
-        "gq",
-        "ai",
-        "fm",
-        "example",
-    ]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+STRONG = _words(
+    "com net org gov edu mil info biz xyz icu app dev io co uk ca us.com eu tv cc ly gg gl ee ws ru cn jp kr br mx "
+    "au nz fr nl pl cz ch ie fi dk hu ro gr tr ua za tw hk sg th vn ph pk ng ke pw tk cf gq ai fm example"
 )
 """Endings that are no words: seen after a name, they make it an address."""
 
-WORDS = frozenset(
+WORDS = _words(
     # Words of English and Spanish, and states of the USA, that are also endings of two letters.
-    [
-        "ad",
-        "ag",
-        "al",
-        "am",
-        "ar",
-        "as",
-        "at",
-        "az",
-        "be",
-        "by",
-        "de",
-        "do",
-        "er",
-        "es",
-        "fm",
-        "ga",
-        "id",
-        "il",
-        "im",
-        "in",
-        "is",
-        "it",
-        "ky",
-        "la",
-        "lo",
-        "ma",
-        "md",
-        "me",
-        "mn",
-        "mo",
-        "mr",
-        "ms",
-        "mt",
-        "mu",
-        "my",
-        "nc",
-        "ne",
-        "no",
-        "nu",
-        "om",
-        "pa",
-        "pm",
-        "ps",
-        "re",
-        "sc",
-        "sd",
-        "se",
-        "sh",
-        "si",
-        "sk",
-        "so",
-        "st",
-        "su",
-        "td",
-        "tm",
-        "tn",
-        "to",
-        "ug",
-        "us",
-        "va",
-        "ve",
-        "vi",
-    ]
+    "ad ag al am ar as at az be by de do er es fm ga id il im in is it ky la lo ma md me mn mo mr ms mt mu my nc ne "
+    "no nu om pa pm ps re sc sd se sh si sk so st su td tm tn to ug us va ve vi"
 )
-FILE_ENDINGS = frozenset(["py", "sh", "zip", "mov", "pl", "md", "rs", "ps", "ai", "so", "cc"])
+FILE_ENDINGS = _words("py sh zip mov pl md rs ps ai so")
 RESERVED = frozenset({"example"})
 """Set aside for examples by RFC 2606: not in the list of suffixes, and used in this product's documents."""
 
-ABBREVIATIONS = frozenset(
-    [
-        "lt",
-        "sgt",
-        "st",
-        "dr",
-        "mr",
-        "mrs",
-        "ms",
-        "jr",
-        "sr",
-        "vs",
-        "etc",
-        "inc",
-        "no",
-        "fig",
-        "gen",
-        "col",
-        "capt",
-        "ofc",
-        "atty",
-        "dept",
-        "approx",
-        "govt",
-        "ave",
-        "blvd",
-        "rd",
-    ]
+ABBREVIATIONS = _words(
+    "lt sgt st dr mr mrs ms jr sr vs etc inc no fig gen col capt ofc atty dept approx govt ave blvd rd"
 )
 SPELLED_ENDINGS = "com|net|org|info|biz|co|io|xyz|icu|app|tv|ly|me|gg|ru|cn|shop|store|online|site|club|top|vip|link"
+SPELLED_WORDS = "live|fun|cam|date|stream|lol|cc|to|tk|win|bet|download|world|click|page|news|today"
+"""Endings that are words: after a spelled-out dot they count where the name is long enough to be none ("polka dot")."""
 _CUE = re.compile(
     r"(?:\b(?:visit|at|on|see|go to|check out|check|join|from|via|link|site|website|page|order|buy|try|www)\W{0,3})$",
     re.IGNORECASE,
 )
-_NOT_A_NAME = frozenset(["the", "a", "an", "old", "big", "new", "this", "that", "polka", "every", "of"])
+_NOT_A_NAME = _words("the a an old big new this that polka every of red green blue black white pink last")
 
 
 class Written(StrEnum):
@@ -302,7 +158,7 @@ def _judge_bare(text: str, start: int, end: int) -> Written | None:
     capital = ending[0].isupper() and not name.isupper()
     if len(ending) == 2 and capital:
         return None
-    if low_ending in STRONG and low_ending not in FILE_ENDINGS:
+    if low_ending in STRONG - FILE_ENDINGS or not ending.isascii():
         return Written.PLAIN
     if low_ending in FILE_ENDINGS or (capital and not marked):
         return None
@@ -319,7 +175,7 @@ _BRACKETED = re.compile(
     re.IGNORECASE,
 )
 _DOTTED = re.compile(
-    rf"(?<![\w@.-])([a-z0-9][a-z0-9-]{{1,62}})(?:\s+(?:dot|d0t|punto)\s+|\s+\.\s*|\s*\.\s+|,)({SPELLED_ENDINGS})\b(/\S{{0,200}})?",
+    rf"(?<![\w@.-])([a-z0-9][a-z0-9-]{{1,62}})(?:\s+(?:dot|d0t|punto)\s+|\s+\.\s*|\s*\.\s+|,)({SPELLED_ENDINGS}|{SPELLED_WORDS})\b(/\S{{0,200}})?",
     re.IGNORECASE,
 )
 _BROKEN_SCHEME = re.compile(
@@ -349,9 +205,9 @@ def _deliberate(match: re.Match[str]) -> bool:
     if name in _NOT_A_NAME or name.isdigit():
         return False
     if joint.strip().lower() in ("dot", "d0t", "punto"):
-        return True
+        return ending.lower() not in SPELLED_WORDS.split("|") or len(name) > 5
     # A stop or comma with a space may end a sentence: only endings that begin none, in small letters.
-    return ending in ("com", "net", "org") and (joint != "," or len(name) > 3) and name not in ABBREVIATIONS
+    return ending in ("com", "net", "org") and len(name) > 3 and name not in ABBREVIATIONS
 
 
 def _address_of(spelled: str, path: str | None, match: re.Match[str]) -> Iterator[Address]:
