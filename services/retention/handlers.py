@@ -16,7 +16,17 @@ from services.retention.store import facts
 from services.retention.store.acts import cancel, ours
 from services.retention.store.letters import keep_letters
 from services.retention.store.people import Review
-from services.retention.store.standing import Judge, hold, judged, locked, make_current, save, stored_decision
+from services.retention.store.standing import (
+    Judge,
+    hold,
+    judged,
+    locked,
+    make_current,
+    save,
+    stored_decision,
+    stored_decisions,
+    verdicts_of,
+)
 from shared import metrics
 from shared.db import Database
 from shared.directory import Account, Directory
@@ -94,14 +104,17 @@ class KeepComments:
         async with keeper.db.write() as connection:
             found = await locked(connection, accounts, now)
             new = await facts.keep_revisions(connection, events, now)
+            known = await verdicts_of(connection, accounts)
+            stored = await stored_decisions(connection, (judged(event.subject, event.revision) for event in events))
             for event in events:
                 comment, key = found[event.subject], (event.subject, event.revision)
-                fresh_row = new.pop(key, None)
-                make_current(comment, event, fresh_row)
-                stored = None if fresh_row else await stored_decision(connection, judged(*key))
-                if stored:
-                    answers.append(stored)
-                elif decided := await keeper.judge.judge(connection, comment, accounts[event.subject], now):
+                make_current(comment, event, new.pop(key, None))
+                if judged(*key) in stored:
+                    answers.append(stored[judged(*key)])
+                    continue
+                verdict = known.get((event.subject, comment["revision"]))
+                decided = await keeper.judge.judge(connection, comment, accounts[event.subject], now, verdict)
+                if decided:
                     fresh.append(decided)
             await save(connection, found.values())
         keeper.tell(fresh)
@@ -121,15 +134,17 @@ class JudgeComments:
         fresh: list[CommentDecided] = []
         async with keeper.db.write() as connection:
             found = await locked(connection, accounts, now)
-            await facts.keep_verdicts(connection, events)
+            known = await facts.keep_verdicts(connection, events)
+            stored = await stored_decisions(connection, (judged(event.subject, event.revision) for event in events))
             for event in events:
-                comment = found[event.subject]
-                if stored := await stored_decision(connection, judged(event.subject, event.revision)):
-                    answers.append(stored)
-                elif comment["revision"] == event.revision and (
-                    decided := await keeper.judge.judge(connection, comment, accounts[event.subject], now)
-                ):
-                    fresh.append(decided)
+                comment, cause = found[event.subject], judged(event.subject, event.revision)
+                if cause in stored:
+                    answers.append(stored[cause])
+                elif comment["revision"] == event.revision:
+                    verdict = known[event.subject, event.revision]
+                    decided = await keeper.judge.judge(connection, comment, accounts[event.subject], now, verdict)
+                    if decided:
+                        fresh.append(decided)
             await save(connection, found.values())
         keeper.tell(fresh)
         return [*answers, *fresh]

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from services.retention.handlers import Keeper
 from services.retention.policy import Plan
-from services.retention.store.standing import Comment, hold, locked, save
+from services.retention.store.standing import Comment, hold, locked, save, verdicts_of
 from services.retention.store.work import WorkStore, known_revision, person_stood, rule_of_record
 from shared import metrics
 from shared.bus import Bus
@@ -73,8 +73,9 @@ class SettleRevisions:
                 if stood := await person_stood(connection, subject, known["revision"]):
                     decided = await self._stand_again(connection, comment, stood, cause, now)
                 else:
+                    verdict = (await verdicts_of(connection, [subject])).get((subject, known["revision"]))
                     decided = await keeper.judge.judge(
-                        connection, comment, accounts[subject], now, cause=cause, by_worker=True
+                        connection, comment, accounts[subject], now, verdict, cause=cause, by_worker=True
                     )
             if read is None or known is not None:
                 comment.set(unsettled_at=None, settled_at=doubt)

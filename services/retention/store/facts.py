@@ -70,8 +70,14 @@ def _revision(event: CommentReceived, now: datetime) -> dict[str, Any]:
     }
 
 
-async def keep_verdicts(connection: AsyncConnection, events: Sequence[CommentClassified]) -> None:
-    """Keep every verdict; the first one on a revision stands, whatever model judges it again."""
+async def keep_verdicts(
+    connection: AsyncConnection, events: Sequence[CommentClassified]
+) -> dict[tuple[str, str], RowMapping]:
+    """
+    Keep every verdict; gives them back as stored, by subject and revision.
+
+    The first one on a revision stands, whatever model judges it again.
+    """
     rows = [
         {
             "subject": event.subject,
@@ -85,7 +91,8 @@ async def keep_verdicts(connection: AsyncConnection, events: Sequence[CommentCla
         }
         for event in events
     ]
-    await insert_once(connection, verdicts, rows)
+    stored = await insert_once(connection, verdicts, rows)
+    return {(row["subject"], row["revision"]): row for row in stored}
 
 
 async def keep_removal(connection: AsyncConnection, event: CommentRemoved) -> None:

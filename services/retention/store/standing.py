@@ -16,7 +16,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import RowMapping, and_, func, insert, select, update
+from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.policy import UNJUDGED, Case, Plan, Wanted, confirm_by, plan
@@ -81,13 +81,17 @@ def _fresh(subject: str, now: datetime) -> dict[str, Any]:
 
 
 async def save(connection: AsyncConnection, found: Iterable[Comment]) -> None:
-    """Write what changed."""
+    """Write what changed, comments with the same changed columns together."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for comment in found:
         if comment.changes:
-            own = comments.c.subject == comment.row["subject"]
-            await connection.execute(update(comments).where(own).values(**comment.changes))
+            row = {"own_subject": comment.row["subject"], **comment.changes}
+            alike.setdefault(tuple(sorted(comment.changes)), []).append(row)
             comment.row.update(comment.changes)
             comment.changes.clear()
+    for columns, rows in alike.items():
+        change = update(comments).where(comments.c.subject == bindparam("own_subject"))
+        await connection.execute(change.values({name: bindparam(name) for name in columns}), rows)
 
 
 def make_current(comment: Comment, event: CommentReceived, fresh: Mapping[str, Any] | None) -> None:
@@ -135,6 +139,7 @@ class Judge:
         comment: Comment,
         account: Account | None,
         now: datetime,
+        verdict: RowMapping | None,
         *,
         cause: str = "",
         by_worker: bool = False,
@@ -150,8 +155,6 @@ class Judge:
             return None
         subject, revision = current["subject"], current["revision"]
         cause = cause or judged(subject, revision)
-        own = and_(verdicts.c.subject == subject, verdicts.c.revision == revision)
-        verdict = (await connection.execute(select(verdicts).where(own))).mappings().first()
         if verdict is None:
             return None
         if comment["decided_by"] and (
@@ -244,6 +247,22 @@ def comment_names(comment: Comment) -> dict[str, Any]:
 def judged(subject: str, revision: str) -> str:
     """The cause of a machine's first decision on a revision."""
     return f"{subject}/{revision}/judged"
+
+
+async def stored_decisions(connection: AsyncConnection, causes: Iterable[str]) -> dict[str, CommentDecided]:
+    """The decisions that were made for these causes, as they were published."""
+    names = {event_id(CommentDecided, cause): cause for cause in causes}
+    if not names:
+        return {}
+    query = select(decisions.c.event_id, decisions.c.body).where(decisions.c.event_id.in_(names))
+    rows = await connection.execute(query)
+    return {names[found]: CommentDecided.model_validate_json(body) for found, body in rows}
+
+
+async def verdicts_of(connection: AsyncConnection, subjects: Iterable[str]) -> dict[tuple[str, str], RowMapping]:
+    """The verdicts on all revisions of these comments, by subject and revision."""
+    query = select(verdicts).where(verdicts.c.subject.in_(sorted(set(subjects))))
+    return {(row["subject"], row["revision"]): row for row in (await connection.execute(query)).mappings()}
 
 
 async def stored_decision(connection: AsyncConnection, cause: str) -> CommentDecided | None:
