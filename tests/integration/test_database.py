@@ -8,11 +8,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import insert, select
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, insert, select
 
-from shared.db import Database, database_now, hold_lock, insert_once
+from shared.db import Database, database_now, hold_lock, insert_once, metadata
 from shared.directory import Account, Directory, Role, accounts, people
 from shared.errors import DatabaseUnavailable, SettingsInvalid
+from shared.migrate import migrate, require_current
 from shared.policy import Mode
 from tests.conftest import Clock
 
@@ -158,8 +161,6 @@ async def test_an_unknown_account_is_looked_up_afresh(database: Database, clock:
 
 
 async def test_the_last_good_copy_answers_while_the_database_is_away(tmp_path: Path, clock: Clock) -> None:
-    from shared.db import metadata
-
     db = Database.open(f"sqlite:///{tmp_path / 'a.db'}")
     async with db.write() as connection:
         await connection.run_sync(lambda sync: metadata.create_all(sync, [accounts, people]))
@@ -205,3 +206,20 @@ async def test_a4_a_token_is_kept_as_a_hash_and_a_new_one_replaces_it(database: 
 async def test_an_identifier_that_cannot_be_one_is_refused(sqlite_database: Database, clock: Clock) -> None:
     with pytest.raises(SettingsInvalid, match="identifier"):
         await Directory(sqlite_database, clock).add_person(f"a b {uuid4()}", "x", frozenset())
+
+
+async def test_the_migrations_make_what_the_code_expects(database: Database) -> None:
+    import services.ingest.store
+    import services.notify.tables
+    import services.retention.tables
+
+    assert {services.ingest.store, services.notify.tables, services.retention.tables}, "their tables are declared"
+
+    def difference(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        return list(compare_metadata(context, metadata))
+
+    async with database.write() as connection:
+        assert await connection.run_sync(difference) == []
+    assert await migrate(database) == "0001"
+    await require_current(database)
