@@ -30,7 +30,7 @@ run: .venv/.runtime ## run the whole system in one process, on SQLite, and print
 demo: .venv/.runtime ## run it against a simulated Facebook page and tell what happened to each comment
 	@$(PY) -m tests.demo
 
-test: .venv/.dev ## all tests, with Apache Kafka, PostgreSQL, Prometheus and Chromium really used
+test: .venv/.dev ## all tests, with Apache Kafka, PostgreSQL and Chromium really used
 	@$(PY) scripts/parts.py test
 
 check: .venv/.dev ## the part of the tests that starts nothing: format, lint, types, unit, contract on SQLite
@@ -42,7 +42,7 @@ bench: .venv/.dev ## measure speed; prints machine, command and ratios
 chaos: .venv/.dev ## the long chaos runs: every process killed again and again, broker and database stopped
 	@$(PY) scripts/parts.py chaos
 
-long: .venv/.dev ## what does not fit into `make test`: chaos, fuzzing, three brokers
+long: .venv/.dev ## what does not fit into `make test`: the long chaos runs and three brokers
 	@$(PY) scripts/parts.py long
 
 docs: .venv/.dev ## generate what is generated: schemas, events, metrics, the map from clause to test
