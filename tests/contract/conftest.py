@@ -55,7 +55,7 @@ async def open_one(bus_url: str, topic: str) -> AsyncIterator[OpenBus]:
     opened: list[Bus] = []
 
     async def connect() -> Bus:
-        bus = await open_bus(bus_url, topics=[topic, DEAD_LETTERS, "comment.removed.v1"], now=utc_now)
+        bus = await open_bus(bus_url, topics=[topic, DEAD_LETTERS], now=utc_now)
         opened.append(bus)
         return bus
 

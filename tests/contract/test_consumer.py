@@ -23,9 +23,15 @@ from tests.contract.conftest import OpenBus
 pytestmark = pytest.mark.asyncio
 
 
-def events(count: int, mark: str, *, key: str = "") -> list[CommentRemoved]:
+@pytest.fixture
+def kind(topic: str) -> type[CommentRemoved]:
+    """A type of event with a topic of this test alone: what others poison is not met here."""
+    return type("CommentRemovedHere", (CommentRemoved,), {"topic": topic})
+
+
+def events(kind: type[CommentRemoved], count: int, mark: str, *, key: str = "") -> list[CommentRemoved]:
     return [
-        CommentRemoved.caused_by(
+        kind.caused_by(
             f"{mark}/{number}",
             subject=f"facebook:1:{key or f'{mark}-{number}'}",
             time=utc_now(),
@@ -53,10 +59,10 @@ class Handler:
         return []
 
 
-def consumer(bus: Bus, handler: Handler, **options: object) -> Consumer[CommentRemoved]:
+def consumer(bus: Bus, kind: type[CommentRemoved], handler: Handler, **options: object) -> Consumer[CommentRemoved]:
     return Consumer(
         bus,
-        CommentRemoved,
+        kind,
         group=f"test.{handler.mark}",
         handle=handler,
         source="test",
@@ -93,11 +99,13 @@ async def letters(bus: Bus, mark: str, count: int) -> list[MessageDeadLettered]:
     return found
 
 
-async def test_a_poisoned_event_becomes_a_dead_letter_and_its_neighbours_go_on(open_one: OpenBus) -> None:
+async def test_a_poisoned_event_becomes_a_dead_letter_and_its_neighbours_go_on(
+    open_one: OpenBus, kind: type[CommentRemoved]
+) -> None:
     bus, mark = await open_one(), uuid4().hex
-    await publish_events(bus, "test", events(6, mark))
+    await publish_events(bus, "test", events(kind, 6, mark))
     handler = Handler(mark, {f"{mark}-2": Rejected("strange"), f"{mark}-4": ZeroDivisionError("secret words")})
-    await run_until(consumer(bus, handler), lambda: len(set(handler.handled)) == 4)
+    await run_until(consumer(bus, kind, handler), lambda: len(set(handler.handled)) == 4)
     found = {letter.reason: letter for letter in await letters(bus, mark, 2)}
     assert set(found) == {"rejected", "bug"}
     assert "ZeroDivisionError" in found["bug"].detail
@@ -107,41 +115,43 @@ async def test_a_poisoned_event_becomes_a_dead_letter_and_its_neighbours_go_on(o
         await replay(bus, letter)
     again = Handler(mark)
     again.handled = handler.handled
-    await run_until(consumer(bus, again), lambda: {f"{mark}-2", f"{mark}-4"} <= set(again.handled))
+    await run_until(consumer(bus, kind, again), lambda: {f"{mark}-2", f"{mark}-4"} <= set(again.handled))
 
 
-async def test_an_unreadable_record_is_a_dead_letter_that_keeps_its_bytes(open_one: OpenBus) -> None:
+async def test_an_unreadable_record_is_a_dead_letter_that_keeps_its_bytes(
+    open_one: OpenBus, kind: type[CommentRemoved]
+) -> None:
     bus, mark = await open_one(), uuid4().hex
     bad = [b"\xff\xfe not JSON", b'{"half":', b"[" * 5000]
-    await bus.publish([Message(CommentRemoved.topic, mark, value) for value in bad])
-    await publish_events(bus, "test", events(1, mark))
+    await bus.publish([Message(kind.topic, mark, value) for value in bad])
+    await publish_events(bus, "test", events(kind, 1, mark))
     handler = Handler(mark)
-    loop = consumer(bus, handler, letters_in_a_row=100)
+    loop = consumer(bus, kind, handler, letters_in_a_row=100)
     await run_until(loop, lambda: handler.handled)
     found = await letters(bus, mark, 3)
     assert {letter.reason for letter in found} == {"unreadable"}
     assert {original(letter) for letter in found} >= set(bad)
 
 
-async def test_several_dead_letters_in_a_row_pause_this_consumer_and_nothing_else(open_one: OpenBus) -> None:
+async def test_several_dead_letters_in_a_row_pause_this_consumer_and_nothing_else(
+    open_one: OpenBus, kind: type[CommentRemoved]
+) -> None:
     bus, mark = await open_one(), uuid4().hex
-    sent = events(8, mark, key=mark)
+    sent = events(kind, 8, mark, key=mark)
     await publish_events(bus, "test", sent)
     broken = {event.comment_id: ZeroDivisionError() for event in sent[2:]}
     handler = Handler(mark, broken)  # type: ignore[arg-type]
     other = Handler(f"other-{mark}")
-    paused = consumer(bus, handler, letters_in_a_row=3, pause_seconds=0.3)
-    neighbour = Consumer(
-        bus, CommentRemoved, group=f"test.{other.mark}", handle=other, source="test", member="0", now=utc_now
-    )
+    paused = consumer(bus, kind, handler, letters_in_a_row=3, pause_seconds=0.3)
+    neighbour = Consumer(bus, kind, group=f"test.{other.mark}", handle=other, source="test", member="0", now=utc_now)
     stop = asyncio.Event()
     tasks = [asyncio.create_task(paused.run(stop)), asyncio.create_task(neighbour.run(stop))]
     await until(lambda: paused.problem() is not None)
     assert "paused" in (paused.problem() or "")
     assert neighbour.problem() is None
-    await publish_events(bus, "test", events(1, other.mark))
+    await publish_events(bus, "test", events(kind, 1, other.mark))
     await until(lambda: other.handled)
-    [lag] = await bus.lag({f"test.{mark}": CommentRemoved.topic})
+    [lag] = await bus.lag({f"test.{mark}": kind.topic})
     assert lag.records > 0, "nothing of the paused batch is committed"
     handler.fail.clear()
     await until(lambda: len(set(handler.handled)) == 8 and paused.problem() is None)
@@ -149,12 +159,14 @@ async def test_several_dead_letters_in_a_row_pause_this_consumer_and_nothing_els
     await asyncio.gather(*tasks)
 
 
-async def test_what_fails_for_now_is_tried_again_in_order_and_makes_no_letter(open_one: OpenBus) -> None:
+async def test_what_fails_for_now_is_tried_again_in_order_and_makes_no_letter(
+    open_one: OpenBus, kind: type[CommentRemoved]
+) -> None:
     bus, mark = await open_one(), uuid4().hex
-    sent = events(5, mark, key=mark)
+    sent = events(kind, 5, mark, key=mark)
     await publish_events(bus, "test", sent)
     handler = Handler(mark, {f"{mark}-3": Transient("away")})
-    loop = consumer(bus, handler)
+    loop = consumer(bus, kind, handler)
     stop = asyncio.Event()
     task = asyncio.create_task(loop.run(stop))
     await until(lambda: loop.problem() is not None)
@@ -166,9 +178,11 @@ async def test_what_fails_for_now_is_tried_again_in_order_and_makes_no_letter(op
     assert list(dict.fromkeys(handler.handled)) == [event.comment_id for event in sent]
 
 
-async def test_what_a_handler_returns_is_published_before_the_commit(open_one: OpenBus, topic: str) -> None:
+async def test_what_a_handler_returns_is_published_before_the_commit(
+    open_one: OpenBus, kind: type[CommentRemoved]
+) -> None:
     bus, mark = await open_one(), uuid4().hex
-    await publish_events(bus, "test", events(3, mark))
+    await publish_events(bus, "test", events(kind, 3, mark))
     wishes: list[str] = []
 
     async def handle(batch: Sequence[CommentRemoved]) -> Sequence[Event]:
@@ -181,11 +195,11 @@ async def test_what_a_handler_returns_is_published_before_the_commit(open_one: O
             for event in own
         ]
 
-    loop = Consumer(bus, CommentRemoved, group=f"test.{mark}", handle=handle, source="test", member="0", now=utc_now)
+    loop = Consumer(bus, kind, group=f"test.{mark}", handle=handle, source="test", member="0", now=utc_now)
     await run_until(loop, lambda: len(set(wishes)) == 3)
     found = await letters(bus, mark, 3)
     expected = {MessageDeadLettered.caused_by(event, subject=mark, time=event.time, reason="bug", origin="x/0/0",
-                                              group="g", value="v").id for event in events(3, mark)}  # fmt: skip
+                                              group="g", value="v").id for event in events(kind, 3, mark)}  # fmt: skip
     assert {letter.id for letter in found} == expected
 
 
@@ -197,7 +211,7 @@ async def test_a_letter_gives_back_its_bytes(value: bytes) -> None:
     assert original(letter) == value
 
 
-async def test_a_delivery_is_not_replayed_as_an_event(open_one: OpenBus) -> None:
+async def test_a_delivery_is_not_replayed_as_an_event(open_one: OpenBus, kind: type[CommentRemoved]) -> None:
     letter = MessageDeadLettered.caused_by(
         "x", subject="x", time=utc_now(), reason="unreadable", origin="webhook/facebook", group="ingest", value="{}"
     )
