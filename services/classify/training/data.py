@@ -34,8 +34,20 @@ SETTINGS = {
     "port_borough": "boroughs",
     "valley_state": "valley",
     "desert_valley": "valley",
+    "river_city": "river and lake",
+    "lake_city": "river and lake",
+    "mill_county": "river and lake",
 }
 """Files of one setting stay on one side of a split; a file that is not here is a setting of its own."""
+
+FOLDS = (
+    ("river and lake", "small_town"),
+    ("boroughs", "city_police"),
+    ("coastal towns", "county_sheriff"),
+    ("valley", "campus_transit"),
+    ("metro_county", "coastal_city"),
+)
+"""Settings that are left out together, two at a time: a stand-in for a city never seen."""
 
 Part = Literal["train", "calibration", "test"]
 

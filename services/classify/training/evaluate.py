@@ -2,7 +2,7 @@
 Evaluate the served model: a table for each category and part, what would happen to comments, and plots.
 
 It judges what is served: the int8 model, one comment at a time, with the detectors and the policy's thresholds. The
-test posts were seen neither in training nor in the choice of thresholds.
+test posts were not seen in training.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
     parser.add_argument("--weights", type=Path, required=True, help="folder that train wrote")
     parser.add_argument("--output", type=Path, required=True, help="folder for the model")
+    parser.add_argument("--hold-out", nargs="*", default=[], help="settings that train left out; calibration must too")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -31,7 +33,7 @@ def main(options: argparse.Namespace) -> int:
     network = build(options.weights).eval()
     _write_onnx(network, options.output / "model.onnx")
     _write_tokenizer(options.weights / "tokenizer.json", options.output / "tokenizer.json")
-    calibration = _calibrate(network, Encoder(options.weights))
+    calibration = _calibrate(network, Encoder(options.weights), options.hold_out)
     files = ("model.onnx", "tokenizer.json")
     hashes = {name: hashlib.sha256((options.output / name).read_bytes()).hexdigest() for name in files}
     version = hashlib.sha256(json.dumps([hashes, calibration], sort_keys=True).encode()).hexdigest()[:12]
@@ -80,12 +82,12 @@ def _write_tokenizer(source: Path, target: Path) -> None:
     target.write_text(json.dumps(tokenizer, ensure_ascii=False))
 
 
-def _calibrate(network: Any, encoder: Encoder) -> dict[str, list[float]]:
+def _calibrate(network: Any, encoder: Encoder, held_out: Sequence[str]) -> dict[str, list[float]]:
     """Slope and shift for each category (Platt): ``p = sigmoid(slope * logit + shift)``."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
-    rows = [row for row in authored() if row.part == "calibration"]
+    rows = [row for row in authored(held_out) if row.part == "calibration"]
     logits, labels = predict(network, encoder, rows), np.array([row.labels for row in rows])
     found = {}
     for column, category in enumerate(CATEGORIES):
