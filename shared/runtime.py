@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -39,6 +41,8 @@ from shared.settings import SystemSettings
 log = logging.getLogger(__name__)
 
 VERSION = "0.1.0"
+LEAVE_SECONDS = 6.0
+"""How long a cancelled loop, and then the closing of clients, may take."""
 Welcome = Callable[[Resources, str], Awaitable[None]]
 """Called once requests are answered, with the address."""
 
@@ -153,10 +157,26 @@ async def _supervise(
         log.critical("loop died", extra={"loop": task.get_name(), "error": type(error).__name__}, exc_info=error)
     stop.set()
     server.should_exit = True
+    _leave_in_any_case(settings.drain_seconds + 2 * LEAVE_SECONDS, 1 if died else 0)
     drained = await _drain([web, *loops], settings.drain_seconds)
     stopped.cancel()
     log.info("stopped", extra={"drained": drained})
     return 1 if died else 0
+
+
+def _leave_in_any_case(seconds: float, code: int) -> None:
+    """
+    End the process when draining and closing hang, as a client can whose broker is away: what is not done is
+    redone.
+    """
+
+    def leave() -> None:
+        log.error("left without closing everything", extra={"seconds": seconds})
+        os._exit(code)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
 
 
 def _failed(task: asyncio.Task[Any]) -> bool:
@@ -169,7 +189,8 @@ async def _drain(tasks: Sequence[asyncio.Task[None]], seconds: float) -> bool:
     for task in late:
         log.warning("cancelled after the drain time", extra={"loop": task.get_name()})
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if late:
+        await asyncio.wait(late, timeout=LEAVE_SECONDS)
     return not late
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 
@@ -31,6 +31,7 @@ PUBLISH_SECONDS = 5.0
 FINISH_SECONDS = 15.0
 """How long a rebalance waits for the batch under way; below the session timeout."""
 STUCK_SECONDS = 60.0
+CLOSE_SECONDS = 5.0
 
 PRODUCER = {"acks": "all", "enable_idempotence": True, "request_timeout_ms": 10_000, "linger_ms": 2}
 CONSUMER = {
@@ -119,7 +120,7 @@ class KafkaBus:
                 await consumer.start()
             yield subscription
         finally:
-            await consumer.stop()
+            await _bounded(consumer.stop())
 
     async def ping(self) -> None:
         """Return when a broker answers; raises `BusUnavailable`."""
@@ -147,11 +148,11 @@ class KafkaBus:
 
     async def close(self) -> None:
         """Flush and disconnect. Safe to repeat."""
-        closing = [self._producer.stop()]
+        closing = [_bounded(self._producer.stop())]
         if self._observer:
-            closing.append(self._observer.stop())
+            closing.append(_bounded(self._observer.stop()))
         if self._admin:
-            closing.append(self._admin.close())
+            closing.append(_bounded(self._admin.close()))
         self._observer, self._admin = None, None
         for result in await asyncio.gather(*closing, return_exceptions=True):
             if isinstance(result, BaseException):
@@ -306,6 +307,15 @@ def _record(row: object) -> Record:
     message = Message(row.topic, key, row.value or b"", tuple(row.headers))  # type: ignore[attr-defined]
     moment = datetime.fromtimestamp(row.timestamp / 1000, UTC)  # type: ignore[attr-defined]
     return Record(message, row.partition, row.offset, moment)  # type: ignore[attr-defined]
+
+
+async def _bounded(closing: Coroutine[object, object, None]) -> None:
+    """Close a client, but not for ever: while the broker is away it would wait for it."""
+    task = asyncio.ensure_future(closing)
+    _, late = await asyncio.wait([task], timeout=CLOSE_SECONDS)
+    if late:
+        log.warning("kafka client did not close in time")
+        task.cancel()
 
 
 def _looked_at(future: asyncio.Future[object]) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
+import httpx2
 import pytest
 
 from scripts.kafka import KafkaCluster
@@ -15,6 +19,7 @@ from shared.errors import BusUnavailable
 from shared.runtime import utc_now
 from tests.conftest import really_used, unavailable
 from tests.contract.test_bus import drain, message, values
+from tests.system import Process, System, wait_for
 
 pytestmark = pytest.mark.asyncio
 
@@ -124,3 +129,24 @@ async def test_dead_letters_never_expire_and_the_rest_after_thirty_days(cluster:
 async def test_the_settings_that_can_lose_data_are_explicit() -> None:
     assert (PRODUCER["acks"], PRODUCER["enable_idempotence"]) == ("all", True)
     assert (CONSUMER["auto_offset_reset"], CONSUMER["enable_auto_commit"]) == ("earliest", False)
+
+
+async def test_sigterm_ends_a_process_whose_broker_is_away(cluster: KafkaCluster, tmp_path: Path) -> None:
+    system = System(tmp_path / "system", f"kafka://{cluster.bootstrap}", f"sqlite:///{tmp_path / 'moderation.db'}")
+    process = Process(
+        "classify",
+        [sys.executable, "-m", "services.classify"],
+        system.environment("classify") | {"DRAIN_SECONDS": "3"},
+        tmp_path / "classify.log",
+    )
+    process.start()
+    url = f"http://127.0.0.1:{system.ports['classify']}/readyz"
+    try:
+        await asyncio.to_thread(wait_for, "classify", lambda: httpx2.get(url, timeout=5).status_code == 200)
+        await asyncio.to_thread(cluster.kill)
+        assert process.running is not None
+        process.running.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.running.wait, 40) == 0, process.tail()
+    finally:
+        process.kill()
+        await asyncio.to_thread(cluster.start)

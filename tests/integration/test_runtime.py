@@ -34,6 +34,28 @@ run(build)
 """
 
 
+STUBBORN = """
+import asyncio
+from shared.runtime import run
+from shared.service import Service
+
+class Loop:
+    name = "test.stubborn"
+    def problem(self): return None
+    async def run(self, stop):
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                pass
+
+async def build(resources):
+    return Service("test", loops=[Loop()])
+
+run(build)
+"""
+
+
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
     found = System(tmp_path / "system")
@@ -73,6 +95,19 @@ def test_a_signal_drains_and_exits_0(system: System, number: signal.Signals) -> 
     assert running.wait(30) == 0
     stopped = [json.loads(line) for line in system.logs().splitlines() if '"stopped"' in line]
     assert [line["drained"] for line in stopped] == [True]
+
+
+def test_a_loop_that_never_ends_cannot_hold_the_process(tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"DATA_DIR": str(tmp_path), "HTTP_PORT": str(port), "DRAIN_SECONDS": "0.5"}
+    process = Process("stubborn", [sys.executable, "-c", STUBBORN], settings, tmp_path / "stubborn.log")
+    process.start()
+    try:
+        wait_for("it", lambda: httpx2.get(f"http://127.0.0.1:{port}/healthz").status_code == 200)
+        assert process.stop() == 0
+        assert "left without closing everything" in process.tail()
+    finally:
+        process.kill()
 
 
 @pytest.mark.parametrize("how", ["raise ZeroDivisionError", "return"])
