@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 from pathlib import Path
 
 import httpx2
@@ -16,12 +17,13 @@ from tests.system import APP_SECRET, PAGE_ID, PAGE_TOKEN, VERIFY_TOKEN
 
 def main() -> None:
     """Serve until stopped."""
-    given = _arguments().parse_args()
+    given = arguments().parse_args()
     delivery = Settings(
         webhook=given.webhook,
         batch=given.batch,
         batch_seconds=given.batch_seconds,
         timeout_seconds=given.timeout,
+        retry_seconds=given.retry_seconds,
         attempts=given.attempts,
         repeat=given.repeat,
         repeat_seconds=given.repeat_seconds,
@@ -49,7 +51,8 @@ async def _serve(options: Options, port: int) -> None:
         await uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning")).serve()
 
 
-def _arguments() -> argparse.ArgumentParser:
+def arguments() -> argparse.ArgumentParser:
+    """The options; a test reads lines with them."""
     parser = argparse.ArgumentParser(prog="python -m tests.fakes.graph", description=__doc__)
     add = parser.add_argument
     add("--port", type=int, required=True)
@@ -65,6 +68,7 @@ def _arguments() -> argparse.ArgumentParser:
     add("--batch", type=int, default=1, help="most changes in one request")
     add("--batch-seconds", type=float, default=0.1, help="how long a batch is collected")
     add("--timeout", type=float, default=20.0, help="seconds that the webhook has for its answer")
+    add("--retry-seconds", type=_waits, default=Settings.retry_seconds, help="0.2,0.5,1: waits; the last one repeats")
     add("--attempts", type=int, default=100_000, help="how often one delivery is tried")
     add("--seed", type=int, default=1, help="decides on repeats, reorders and late ones")
     add("--repeat", type=float, default=0.0, help="share of deliveries that come twice")
@@ -74,6 +78,14 @@ def _arguments() -> argparse.ArgumentParser:
     add("--late", type=float, default=0.0, help="share that come late")
     add("--late-seconds", type=float, default=5.0, help="longest time that those are held")
     return parser
+
+
+def _waits(text: str) -> list[float]:
+    """Seconds with commas between them. Raises `ValueError`, which argparse tells with the option's name."""
+    waits = [float(part) for part in text.split(",")]
+    if not all(math.isfinite(wait) and wait >= 0 for wait in waits):
+        raise ValueError(text)
+    return waits
 
 
 if __name__ == "__main__":

@@ -226,7 +226,7 @@ class GraphApi:
             raise GraphError("no_token")
         known = self.store.row("SELECT * FROM tokens WHERE token = ?", token)
         if known is None:
-            raise GraphError("token_unreadable")
+            raise GraphError("token")
         if known["expired"]:
             raise GraphError("token_expired")
         proof = hmac.new(self.app_secret.encode(), token.encode(), hashlib.sha256).hexdigest()

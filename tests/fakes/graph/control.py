@@ -31,6 +31,11 @@ SELECT number, page_id, comment_id, verb, version, repeat_of, created, due, atte
 FROM deliveries WHERE number > ? ORDER BY number LIMIT ?
 """
 
+ACKNOWLEDGED = """
+SELECT DISTINCT comment_id, version FROM deliveries
+WHERE acknowledged IS NOT NULL AND verb IN ('add', 'edited') AND (?1 IS NULL OR comment_id = ?1) ORDER BY 1, 2
+"""
+
 
 def _writable(text: str) -> str:
     """Half a surrogate pair is no text: it can neither be stored nor shown."""
@@ -182,7 +187,7 @@ class Control:
         return {"id": request.path_params["id"]}
 
     async def comments(self, _: Request) -> object:
-        return self._store.overview()
+        return self._comments()
 
     async def add_comment(self, request: Request) -> object:
         given = NewComment.model_validate_json(await request.body())
@@ -191,12 +196,19 @@ class Control:
     async def comment(self, request: Request) -> object:
         """One comment with all its texts and every call on it."""
         node = request.path_params["id"]
-        found = self._store.overview(node)
+        found = self._comments(node)
         if not found:
             raise Unknown(node)
         texts = self._store.rows("SELECT version, message, at FROM revisions WHERE comment_id = ? ORDER BY 1", node)
         query = "SELECT number, hidden, changed, by, at FROM calls WHERE comment_id = ? ORDER BY number"
         return {**found[0], "revisions": texts, "calls": self._store.rows(query, node)}
+
+    def _comments(self, node: str | None = None) -> list[dict[str, Any]]:
+        """All comments or one, each with the versions whose webhook was answered 2xx."""
+        taken: dict[str, list[int]] = {}
+        for row in self._store.rows(ACKNOWLEDGED, node):
+            taken.setdefault(row["comment_id"], []).append(row["version"])
+        return [{**row, "acknowledged": taken.get(row["id"], [])} for row in self._store.overview(node)]
 
     async def change(self, request: Request) -> object:
         node, verb = request.path_params["id"], request.path_params["verb"]

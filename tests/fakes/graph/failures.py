@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[int, int, int | None, str]] = {
         "does not support this operation.",
     ),
     "no_token": (400, 104, None, "An access token is required to request this resource."),
-    "token": (401, 190, 460, "Error validating access token: The session has been invalidated because the user "
+    "token": (400, 190, 460, "Error validating access token: The session has been invalidated because the user "
               "changed their password."),
     "token_expired": (401, 190, 463, "Error validating access token: Session has expired."),
     "token_unreadable": (400, 190, None, "Invalid OAuth access token - Cannot parse access token"),

@@ -87,7 +87,8 @@ async def test_an_author_is_for_the_pages_own_token(fb: Place) -> None:
 async def test_a_token_is_needed_and_may_expire(fb: Place) -> None:
     comment = write(fb)
     assert (await fb.call(comment, None))["error"]["code"] == 104
-    assert (await fb.call(comment, "EAAB-nobodys"))["error"]["code"] == 190
+    answer = await fb.call(comment, "EAAB-nobodys")
+    assert (answer["status"], answer["error"]["code"], answer["error"]["error_subcode"]) == (400, 190, 460)
     await fb.control("tokens", {"token": TOKEN, "expired": True})
     error = (await fb.call(comment))["error"]
     assert (error["code"], error["error_subcode"]) == (190, 463)

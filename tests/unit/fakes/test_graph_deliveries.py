@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.graph.__main__ import arguments
 from tests.fakes.graph.webhook import meta_json, signature
 from tests.unit.fakes.place import SECRET, START, VECTORS, Place, place, write
 
@@ -54,6 +55,20 @@ async def test_a_delivery_is_repeated_until_2xx_each_time_with_its_sending_time(
         assert row["body_hash"] == hashlib.sha256(fb.received[-1].content).hexdigest()
         statuses = [request["status"] for request in (await fb.graph.get("/control/requests")).json()]
         assert statuses == [200, 503, 302, 204]
+
+
+@pytest.mark.asyncio
+async def test_a_comment_names_the_versions_that_the_webhook_took(fb: Place) -> None:
+    comment = write(fb)
+    await fb.simulation.deliveries.send_due()
+    fb.answers[:] = [503]
+    for text in ("It opens on Friday.", "On Saturday."):
+        fb.simulation.facebook.edit(comment, text)
+    fb.simulation.facebook.set_hidden(comment, hidden=True, by="person")
+    await fb.simulation.deliveries.send_due()
+    [row] = (await fb.graph.get("/control/comments")).json()
+    assert (row["version"], row["acknowledged"]) == (3, [1, 3])
+    assert (await fb.graph.get(f"/control/comments/{comment}")).json()["acknowledged"] == [1, 3]
 
 
 @pytest.mark.asyncio
@@ -148,6 +163,19 @@ async def test_the_sender_delivers_by_itself_and_tells_when_it_is_idle(fb: Place
     assert (await fb.graph.get("/control/idle", params={"seconds": "10"})).json()["idle"]
     sending.cancel()
     assert len(fb.received) == 2
+
+
+@pytest.mark.parametrize(("given", "expected"), [("0.2,0.5,1,2", [0.2, 0.5, 1.0, 2.0]), ("3", [3.0])])
+def test_the_waits_between_attempts_are_an_option(given: str, expected: list[float]) -> None:
+    line = ["--port", "1", "--webhook", "http://127.0.0.1:2/", "--retry-seconds", given]
+    assert arguments().parse_args(line).retry_seconds == expected
+
+
+@pytest.mark.parametrize("given", ["", "1,,2", "-1", "soon", "nan", "inf"])
+def test_a_wait_that_is_none_is_refused(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        arguments().parse_args(["--port", "1", "--webhook", "http://127.0.0.1:2/", f"--retry-seconds={given}"])
+    assert "argument --retry-seconds" in capsys.readouterr().err
 
 
 @pytest.mark.asyncio
