@@ -2,8 +2,8 @@
 What a comment's findings lead to: one pure function, so that counsel can read it and a record can be explained later.
 
 The rule in one sentence: the strongest finding decides, a category hides only at or above its measured threshold and
-where both the category and the account allow it, and whatever falls short of that is proposed to a person or merely
-kept.
+where the category, the account and the finding's source allow it, and whatever falls short of that is proposed to a
+person or merely kept.
 
 Policy: A.10 (a reason for each hide), A.11 (what may be hidden).
 """
@@ -19,6 +19,9 @@ from shared.policy import MODES, CategoryRule, Mode, Policy
 
 ACTIONS: tuple[Action, ...] = (Action.ALLOW, Action.PROPOSE, Action.HIDE)
 """From the most cautious to the least."""
+
+ONLY_PROPOSES = frozenset({"flood"})
+"""Sources that never hide, whatever their score: many people saying one thing is speech."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def _action(finding: Finding, rule: CategoryRule, account_mode: Mode | None) -> 
     mode = rule.mode if account_mode is None else min(rule.mode, account_mode, key=MODES.index)
     if mode is Mode.OBSERVE:
         return Action.ALLOW
-    if mode is Mode.HIDE and finding.score >= rule.hide_threshold:
+    if mode is Mode.HIDE and finding.score >= rule.hide_threshold and finding.source not in ONLY_PROPOSES:
         return Action.HIDE
     return Action.PROPOSE
 

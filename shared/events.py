@@ -7,8 +7,7 @@ Rules that hold for all of them:
 * Its id is a function of its cause (`Event.caused_by`), so a repeat has the same id and changes nothing.
 * Its subject is also the Kafka key, so the events of one comment stay in order within a topic. No order holds between
   topics.
-* Times are aware and UTC. Field names follow CloudEvents 1.0 (`id`, `subject`, `time`), in whose Kafka binding they
-  travel.
+* Times are aware and UTC. Field names follow CloudEvents 1.0 (`id`, `subject`, `time`), whose Kafka binding is used.
 * Unknown fields are ignored: a new optional field breaks no reader. Any other change makes a new topic version.
 * A person's act is an event as well and carries `actor` (A.4).
 
@@ -245,6 +244,7 @@ class Finding(Part):
     source: str = Field(description="`model`, or the detector's name")
     spans: tuple[Span, ...] = ()
     reason: str = Field(description="a sentence in plain words that names the clause (A.10)")
+    matches: tuple[str, ...] = Field(default=(), description="subjects of other comments that it rests on")
 
 
 class CommentClassified(Event):

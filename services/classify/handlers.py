@@ -26,7 +26,10 @@ class ClassifyComments:
 
     async def __call__(self, comments: Sequence[CommentReceived]) -> Sequence[CommentClassified]:
         judged = [comment for comment in comments if not comment.by_account]
-        samples = [Sample(comment.text, comment.post_text, comment.links) for comment in judged]
+        samples = [
+            Sample(comment.text, comment.post_text, comment.links, comment.subject, comment.received_at)
+            for comment in judged
+        ]
         verdicts = dict(zip((comment.id for comment in judged), await self._judge(samples), strict=True))
         return [self._classified(comment, verdicts.get(comment.id, NOTHING)) for comment in comments]
 

@@ -2,8 +2,9 @@
 A comment's text as the model reads it: disguises undone, meaning kept. Training and serving share this file.
 
 What is undone: compatibility forms (NFKC), look-alike letters of other scripts, zero-width and control characters,
-digits and signs inside words ("sh1t", "@ss"), letters spaced or dotted apart ("f u c k"), long repeats ("sooooo"), and
-addresses reduced to their site and words. What is kept: case, punctuation, emoji, numbers, accents of Spanish.
+digits and signs inside words ("sh1t", "@ss", "b!tch"), starred letters ("f*ck"), letters spaced or dotted apart
+("f u c k"), long repeats ("sooooo"), and addresses reduced to their site and words. What is kept: case, punctuation,
+emoji, numbers, handles ("@maria"), accents of Spanish.
 
 The original is what is stored and shown: `Normalised.offsets` leads from each character back to it.
 
@@ -18,6 +19,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from services.classify.lexicon import LEET, MASKED, SPACED, holds_word, joined, unmasked
+
 LOOK_ALIKES = str.maketrans(
     {
         **dict(zip("АВЕЅІЈКМНОРСТУХаеѕіјорсухԁӏ", "ABESIJKMHOPCTYXaesijopcyxdl", strict=True)),
@@ -28,12 +31,12 @@ LOOK_ALIKES = str.maketrans(
 )  # fmt: skip
 """Letters of other scripts that look like Latin ones, and typographic marks."""
 
-LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s"}
-
 ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+", re.IGNORECASE)
-LEET_WORD = re.compile(r"(?<![\w@$#./:-])(?=[\w@$]*[A-Za-z][\w@$]*)[A-Za-z@$][A-Za-z013457@$]{2,}(?![\w@$./:-])")
-SPACED_WORD = re.compile(r"(?<!\w)(?:[A-Za-z][ .\-_]){3,}[A-Za-z](?!\w)")
-REPEATED = re.compile(r"([^\W\d_]|[!?.,*~-])\1{2,}")
+LEET_WORD = re.compile(
+    r"(?<![\w@$#./:-])(?=[\w@$]*[A-Za-z][\w@$]*)[A-Za-z$][A-Za-z013457@$]+[A-Za-z013457$](?![\w@$./:-])"
+)
+REPEATED = re.compile(r"([^\W\d_]|[!?.,~-])\1{2,}")
+STARRED = re.compile(r"\*{4,}")
 BLANKS = re.compile(r"\s+")
 INVISIBLE = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u3164\uffa0")
 JOINER = "\u200d"
@@ -64,8 +67,10 @@ def normalise(text: str) -> Normalised:
     for _ in range(3):
         before = [piece for piece, _ in pieces]
         pieces = _replace(pieces, ADDRESS, _address)
-        pieces = _replace(pieces, SPACED_WORD, lambda found: re.sub(r"[ .\-_]", "", found))
+        pieces = _replace(pieces, SPACED, _joined)
+        pieces = _replace(pieces, MASKED, lambda found: unmasked(found) or found)
         pieces = _replace(pieces, LEET_WORD, _letters)
+        pieces = _replace(pieces, STARRED, lambda _: "***")
         pieces = _replace(pieces, REPEATED, lambda found: found[:2])
         pieces = _strip(_replace(pieces, BLANKS, lambda _: " "))
         if [piece for piece, _ in pieces] == before:
@@ -132,6 +137,13 @@ def _address(found: str) -> str:
     site, _, path = re.sub(r"^(?:https?://)?(?:www\.)?", "", found, flags=re.IGNORECASE).partition("/")
     words = re.findall(r"[A-Za-z]{3,20}", path)[:4]
     return " ".join([f"link {site.lower()}", *words]) if site else "link"
+
+
+def _joined(found: str) -> str:
+    """Letters set apart by dots, or by blanks where a disguised word comes out; a list of letters stays a list."""
+    word = joined(found)
+    spelled = len(word) >= 6 and not word.isupper()
+    return word if spelled or " " not in found or holds_word(word) else found
 
 
 def _letters(found: str) -> str:

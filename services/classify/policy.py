@@ -39,9 +39,15 @@ def findings(
         rule = policy.categories[category]
         for seen in evidence:
             if seen.category is category and seen.score >= rule.propose_threshold:
-                reason = f"{rule.reason} {seen.detail}"
                 found.append(
-                    Finding(category=category, score=seen.score, source=seen.source, spans=seen.spans, reason=reason)
+                    Finding(
+                        category=category,
+                        score=seen.score,
+                        source=seen.source,
+                        spans=seen.spans,
+                        reason=f"{rule.reason} {seen.detail}",
+                        matches=seen.matches,
+                    )
                 )
         judged = post_known or category is not Category.OFF_TOPIC
         if judged and score >= rule.propose_threshold:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
+from services.classify.detectors import Detector
+from services.classify.detectors.floods import Floods
 from services.classify.detectors.links import Links
+from services.classify.detectors.profanity import masked_profanity
 from services.classify.handlers import ClassifyComments
 from services.classify.judge import Judge
 from services.classify.model import SHIPPED, Model, Pair
@@ -20,9 +24,9 @@ from shared.service import Resources, Service
 log = logging.getLogger(__name__)
 
 
-def open_judge(model: Model, policy: Policy) -> Judge:
-    """The judge with the detectors that the policy's words need."""
-    return Judge(model, [Links(policy.city.allowed_domains)], policy)
+def open_judge(model: Model, policy: Policy, *remembering: Detector) -> Judge:
+    """The judge with the detectors that the policy's words need, and those that remember where there is a stream."""
+    return Judge(model, [Links(policy.city.allowed_domains), masked_profanity, *remembering], policy)
 
 
 async def build(resources: Resources) -> Service:
@@ -31,7 +35,12 @@ async def build(resources: Resources) -> Service:
     workers = settings.threads(embedded=resources.settings.embedded())
     model = open_model(settings.model_dir or SHIPPED, workers=workers)
     log.info("model loaded", extra={"version": model.version, "workers": workers, "settings": settings.effective()})
-    classify = ClassifyComments(open_judge(model, resources.policy), resources.now)
+    floods = Floods(
+        copies=settings.flood_copies,
+        window=timedelta(minutes=settings.flood_minutes),
+        capacity=settings.flood_capacity,
+    )
+    classify = ClassifyComments(open_judge(model, resources.policy, floods), resources.now)
 
     async def answers() -> None:
         rows = await model.score([Pair("Thank you.")])

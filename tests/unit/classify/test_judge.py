@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from services.classify.detectors import Evidence, Sample
+from services.classify.detectors.floods import Floods
 from services.classify.detectors.links import Links
 from services.classify.handlers import ClassifyComments
 from services.classify.judge import Judge
@@ -146,3 +147,19 @@ async def test_verdicts_come_in_order_and_a_repeat_has_the_same_ids(policy: Poli
         ["off_topic", "spam_links"],
     ]
     assert first[0].policy_version == policy.version
+
+
+@pytest.mark.asyncio
+@pytest.mark.policy("A.11.i")
+async def test_a11i_copies_by_others_are_a_finding_that_lists_them_and_a_redelivery_gives_the_same(
+    policy: Policy,
+) -> None:
+    classify = ClassifyComments(Judge(WordModel(), [Floods(copies=3)], policy), lambda: AT)
+    text = "everybody tell the council to keep the night bus on Elm Street"
+    copies = [comment(number, text) for number in range(5)]
+    events = await classify(copies)
+    floods = [[f.matches for f in event.findings if f.source == "flood"] for event in events]
+    assert floods == [[], [], [], [("facebook:1:2", "facebook:1:1", "facebook:1:0")],
+                      [("facebook:1:3", "facebook:1:2", "facebook:1:1", "facebook:1:0")]]  # fmt: skip
+    again = await classify(copies)
+    assert [event.findings for event in again] == [event.findings for event in events]
