@@ -31,7 +31,7 @@ from shared.policy import Policy, load_policy
 from shared.settings import SystemSettings
 
 BATCH = 64
-TRAINING = ("train", "evaluate", "export")
+TRAINING = ("train", "folds", "export", "thresholds", "evaluate")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -27,10 +27,10 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 from services.classify.detectors import LONGEST
-from services.classify.encode import Encoded, encode
+from services.classify.encode import Encoded, encode, windows
 from services.classify.normalise import normalise
 from shared import metrics
-from shared.categories import CATEGORIES
+from shared.categories import CATEGORIES, Category
 from shared.errors import SettingsInvalid
 
 SHIPPED = Path(__file__).with_name("model")
@@ -38,6 +38,8 @@ SHIPPED = Path(__file__).with_name("model")
 
 FILES = ("model.onnx", "tokenizer.json")
 """What ``model.json`` must hold the hashes of."""
+
+OFF_TOPIC = CATEGORIES.index(Category.OFF_TOPIC)
 
 Scores = npt.NDArray[np.float32]
 
@@ -97,6 +99,12 @@ class OnnxModel:
 
     async def score(self, pairs: Sequence[Pair]) -> Scores:
         """See `Model.score`."""
+        logits = await self.logits(pairs)
+        probabilities = 1.0 / (1.0 + np.exp(-(self._card.slopes * logits + self._card.shifts)))
+        return np.asarray(probabilities, np.float32)
+
+    async def logits(self, pairs: Sequence[Pair]) -> Scores:
+        """What `score` calibrates: ``(n, 9)`` float32."""
         loop = asyncio.get_running_loop()
         plain = await loop.run_in_executor(self._pool, _plain, pairs)
         unique = list(dict.fromkeys(plain))
@@ -108,31 +116,34 @@ class OnnxModel:
         """See `Model.close`."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def encode(self, pair: Pair) -> Encoded:
-        """What the model reads of a normalised pair."""
+    def encode(self, pair: Pair) -> list[Encoded]:
+        """What the model reads of a normalised pair: one window, or several of a long comment."""
         comment = self._tokenizer.encode(pair.comment, add_special_tokens=False).ids
         post = self._tokenizer.encode(pair.post, add_special_tokens=False).ids if pair.post else None
-        return encode(comment, post)
+        return [encode(window, post) for window in windows(comment)]
 
     def _one(self, pair: Pair) -> Scores:
-        encoded = self.encode(pair)
-        ids = np.asarray([encoded.ids], np.int64)
-        given = {
-            "input_ids": ids,
-            "attention_mask": np.ones_like(ids),
-            "token_type_ids": np.asarray([encoded.segments], np.int64),
-        }
+        """The strongest window of each category; off topic only where all of the comment is."""
         session = self._sessions.get()
         try:
             with metrics.SCORE_SECONDS.time():
-                [logits] = session.run(["logits"], given)
+                rows = np.stack([_run(session, encoded) for encoded in self.encode(pair)])
         finally:
             self._sessions.put(session)
-        return self._calibrated(logits[0])
+        logits = rows.max(axis=0)
+        logits[OFF_TOPIC] = rows[:, OFF_TOPIC].min()
+        return np.asarray(logits, np.float32)
 
-    def _calibrated(self, logits: Scores) -> Scores:
-        probabilities = 1.0 / (1.0 + np.exp(-(self._card.slopes * logits + self._card.shifts)))
-        return np.asarray(probabilities, np.float32)
+
+def _run(session: onnxruntime.InferenceSession, encoded: Encoded) -> Scores:
+    ids = np.asarray([encoded.ids], np.int64)
+    given = {
+        "input_ids": ids,
+        "attention_mask": np.ones_like(ids),
+        "token_type_ids": np.asarray([encoded.segments], np.int64),
+    }
+    [logits] = session.run(["logits"], given)
+    return np.asarray(logits[0], np.float32)
 
 
 def _plain(pairs: Sequence[Pair]) -> list[Pair]:

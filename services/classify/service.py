@@ -26,7 +26,12 @@ log = logging.getLogger(__name__)
 
 def open_judge(model: Model, policy: Policy, *remembering: Detector) -> Judge:
     """The judge with the detectors that the policy's words need, and those that remember where there is a stream."""
-    return Judge(model, [Links(policy.city.allowed_domains), masked_profanity, *remembering], policy)
+    return Judge(model, [*detectors(policy), *remembering], policy)
+
+
+def detectors(policy: Policy) -> list[Detector]:
+    """Those that remember nothing."""
+    return [Links(policy.city.allowed_domains), masked_profanity]
 
 
 async def build(resources: Resources) -> Service:

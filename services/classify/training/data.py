@@ -14,8 +14,9 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -49,14 +50,20 @@ FOLDS = (
 )
 """Settings that are left out together, two at a time: a stand-in for a city never seen."""
 
-Part = Literal["train", "calibration", "test"]
+Part = Literal["train", "test"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One comment under its post, normalised. ``labels``: 1, 0 or `UNKNOWN`, in the order of A.11."""
+    """
+    One comment under its post, as written (``text``, ``about``) and as the model reads it (``comment``, ``post``).
+
+    ``labels``: 1, 0 or `UNKNOWN`, in the order of A.11.
+    """
 
     id: str
+    text: str
+    about: str
     comment: str
     post: str
     labels: tuple[int, ...]
@@ -70,29 +77,28 @@ def authored(held_out: Iterable[str] = ()) -> list[Row]:
     The page comments, without repeats of a pair, each with its part.
 
     Args:
-        held_out: settings that are the test set as a whole; without any, a tenth of all posts is.
+        held_out: settings that are the test set as a whole; without any, a tenth of all posts is, by a hash of the
+            post, so that it never changes.
     """
-    held, seen, rows = set(held_out), set[tuple[str, str]](), list[Row]()
+    held = set(held_out)
+    return [replace(row, part=part_of(row.about, row.setting, held)) for row in _page_comments()]
+
+
+@cache
+def _page_comments() -> tuple[Row, ...]:
+    seen, rows = set[tuple[str, str]](), list[Row]()
     for file in sorted(AUTHORED.glob("*.jsonl")):
         setting = SETTINGS.get(file.stem, file.stem)
         for line in file.read_text().splitlines():
             given = json.loads(line)
-            pair = (given["post"], given["comment"])
-            if pair in seen:
+            text, about = given["comment"], given["post"]
+            if (about, text) in seen:
                 continue
-            seen.add(pair)
-            rows.append(
-                Row(
-                    given["id"],
-                    normalise(given["comment"]).text,
-                    normalise(given["post"]).text,
-                    labels_of(given["labels"]),
-                    bool(given["protected_speech"]),
-                    setting,
-                    part_of(given["post"], setting, held),
-                )
-            )
-    return rows
+            seen.add((about, text))
+            labels, protected = labels_of(given["labels"]), bool(given["protected_speech"])
+            comment, post = normalise(text).text, normalise(about).text
+            rows.append(Row(given["id"], text, about, comment, post, labels, protected, setting, "train"))
+    return tuple(rows)
 
 
 def labels_of(names: Sequence[str]) -> tuple[int, ...]:
@@ -104,34 +110,48 @@ def labels_of(names: Sequence[str]) -> tuple[int, ...]:
     return tuple(labels)
 
 
-def part_of(post: str, setting: str, held_out: set[str]) -> Part:
-    """The side of a post: by a hash of its text, so that it never changes."""
-    share = int(hashlib.sha256(post.encode()).hexdigest(), 16) % 100
+def part_of(post: str, setting: str, held_out: Collection[str]) -> Part:
+    """The side of a split on which a post stands."""
     if held_out:
-        return "test" if setting in held_out else ("calibration" if share < 8 else "train")
-    return "test" if share < 10 else ("calibration" if share < 20 else "train")
+        return "test" if setting in held_out else "train"
+    return "test" if int(hashlib.sha256(post.encode()).hexdigest(), 16) % 100 < 10 else "train"
 
 
-def public(folder: Path, count: int, seed: int, *, leave_out: Iterable[str] = LEFT_OUT) -> list[Row]:
+def public(folder: Path, count: int, seed: int) -> list[Row]:
     """``count`` public rows, drawn so that rare labels are not drowned. Needs pyarrow."""
     import numpy as np
-    import pyarrow.parquet as parquet
 
-    rows: list[Row] = []
-    for file in sorted((folder / "train").glob("*.parquet")):
-        if file.stem in set(leave_out):
-            continue
-        for number, given in enumerate(parquet.read_table(file).to_pylist()):
-            labels = tuple(UNKNOWN if given[c.value] is None else int(given[c.value]) for c in CATEGORIES)
-            comment, post = normalise(given["text"]).text, normalise(given["context"] or "").text
-            rows.append(Row(f"{file.stem}/{number}", comment, post, labels, False, "public", "train"))
+    rows = [row for file in _sources(folder) if file.stem not in LEFT_OUT for row in _read(file)]
     known = Counter((column, label) for row in rows for column, label in enumerate(row.labels) if label != UNKNOWN)
     weights = np.array([_weight(row, known) for row in rows])
     weights = np.minimum(weights, np.quantile(weights, 0.99)) ** 0.7
-    chosen = np.random.default_rng(seed).choice(len(rows), count, replace=False, p=weights / weights.sum())
+    chosen = np.random.default_rng(seed).choice(
+        len(rows), min(count, len(rows)), replace=False, p=weights / weights.sum()
+    )
     picked = [rows[index] for index in chosen]
     random.Random(seed).shuffle(picked)
     return picked
+
+
+def not_trained_on(folder: Path) -> dict[str, list[Row]]:
+    """The rows of each public source that is left out of training, for judging only. Needs pyarrow."""
+    return {file.stem: _read(file) for file in _sources(folder) if file.stem in LEFT_OUT}
+
+
+def _sources(folder: Path) -> list[Path]:
+    return sorted((folder / "train").glob("*.parquet"))
+
+
+def _read(file: Path) -> list[Row]:
+    import pyarrow.parquet as parquet
+
+    rows = []
+    for number, given in enumerate(parquet.read_table(file).to_pylist()):
+        labels = tuple(UNKNOWN if given[c.value] is None else int(given[c.value]) for c in CATEGORIES)
+        text, about = given["text"], given["context"] or ""
+        comment, post = normalise(text).text, normalise(about).text
+        rows.append(Row(f"{file.stem}/{number}", text, about, comment, post, labels, False, "public", "train"))
+    return rows
 
 
 def _weight(row: Row, known: Counter[tuple[int, int]]) -> float:

@@ -1,166 +1,164 @@
 """
-Evaluate the served model: a table for each category and part, what would happen to comments, and plots.
+Evaluate: a table for each category and data set, what would happen to comments, and plots.
 
-It judges what is served: the int8 model, one comment at a time, with the detectors and the policy's thresholds. The
-test posts were not seen in training.
+Three kinds of comments, none of which the judging model was trained on: those of settings left out whole (the folds),
+those of posts left out (the served model), and text of other origins (the served model).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import math
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.classify.detectors import Sample
-from services.classify.judge import Judge
-from services.classify.model import SHIPPED
+from services.classify.model import SHIPPED, Model, Pair
 from services.classify.models import open_model
-from services.classify.service import open_judge
-from services.classify.training.data import UNKNOWN, Row, authored
-from shared.categories import CATEGORIES
-from shared.decision import decide
-from shared.events import Action
+from services.classify.training.consequences import actions_of, consequences, evidence_of, strongest
+from services.classify.training.data import FOLDS, UNKNOWN, Row, authored, not_trained_on
+from services.classify.training.judged import Judged, read_folds
+from services.classify.training.plots import plot
+from services.classify.training.thresholds import Crossed, cross
+from shared.categories import CATEGORIES, Category
 from shared.policy import Policy, load_policy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
     parser.add_argument("--model", type=Path, default=SHIPPED)
-    parser.add_argument("--hold-out", nargs="*", default=[], help="settings that the model was not trained on")
+    parser.add_argument("--folds", type=Path, help="folder that folds wrote: adds settings never seen")
+    parser.add_argument("--data", type=Path, help="folder of the public rows: adds text of other origins")
     parser.add_argument("--output", type=Path, help="folder for results.md and plots, such as docs/model")
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the tables, and write them with plots where a folder is named; gives back the exit code."""
-    policy = load_policy()
-    judge = open_judge(open_model(options.model, workers=2), policy)
-    lines = [f"Model {judge.model.version}, policy {policy.version}.", ""]
-    for part in ("calibration", "test"):
-        rows = [row for row in authored(options.hold_out) if row.part == part]
-        scores, actions = asyncio.run(_judged(judge, rows, policy))
-        lines += [f"## {part.capitalize()} posts: {len(rows)} comments", "", *_table(rows, scores, policy), ""]
-        lines += [*_consequences(rows, actions), ""]
-        if options.output and part == "test":
-            options.output.mkdir(parents=True, exist_ok=True)
-            _plots(rows, scores, options.output)
+    policy, model = load_policy(), open_model(options.model, workers=2)
+    lines = [f"Model {model.version}, policy {policy.version}.", ""]
+    plotted: tuple[Sequence[Row], Any] | None = None
+    if options.folds:
+        folds = read_folds(options.folds)
+        crossed = cross(folds, policy)
+        lines += _settings(folds, crossed)
+        plotted = crossed.rows, crossed.scores
+    rows = [row for row in authored() if row.part == "test"]
+    told = _served(model, rows, policy)
+    lines += _posts(rows, told, policy)
+    if options.data:
+        lines += _other_origins(model, not_trained_on(options.data))
     text = "\n".join(lines)
     print(text)
     if options.output:
-        head = "# Results\n\nWritten by `python -m services.classify evaluate --output docs/model`.\n\n"
-        plots = "![precision and recall](precision-recall.png)\n\n![calibration](calibration.png)\n"
-        (options.output / "results.md").write_text(head + text + "\n" + plots)
+        options.output.mkdir(parents=True, exist_ok=True)
+        names = plot(*(plotted or (rows, told.scores)), options.output)
+        command = "python -m services.classify evaluate --folds FOLDS --data DATA --output docs/model"
+        images = "\n\n".join(f"![{name}]({name}.png)" for name in names)
+        (options.output / "results.md").write_text(f"# Results\n\nWritten by `{command}`.\n\n{text}\n{images}\n")
     return 0
 
 
-async def _judged(judge: Judge, rows: Sequence[Row], policy: Policy) -> tuple[Any, list[Action]]:
-    """The strongest score of model and detectors for each category, and the action without an account's mode."""
+@dataclass(frozen=True)
+class _Told:
+    """What the served model and the detectors said of rows, and what would follow."""
+
+    scores: Any
+    actions: Any
+
+
+def _served(model: Model, rows: Sequence[Row], policy: Policy) -> _Told:
+    chances = asyncio.run(model.score([Pair(row.text, row.about or None) for row in rows]))
+    seen = evidence_of(rows, policy)
+    return _Told(strongest(chances, seen), actions_of(rows, chances, seen, policy))
+
+
+def _settings(folds: Sequence[Judged], crossed: Crossed) -> list[str]:
+    """Settings never seen: each fold judged with calibration and thresholds of the other four."""
     import numpy as np
 
-    scores = np.zeros((len(rows), len(CATEGORIES)))
-    actions: list[Action] = []
-    for begin in range(0, len(rows), 64):
-        chunk = rows[begin : begin + 64]
-        verdicts = await judge.without_reasons([Sample(row.comment, row.post) for row in chunk])
-        for number, verdict in enumerate(verdicts, start=begin):
-            scores[number] = verdict.scores
-            for finding in verdict.findings:
-                column = CATEGORIES.index(finding.category)
-                scores[number, column] = max(scores[number, column], finding.score)
-            actions.append(decide(verdict.findings, policy).action)
-    return scores, actions
+    heads = "| category | yes | average precision | precision, proposed | recall | precision, hidden | recall |"
+    lines = ["## Settings never seen", "", heads, "|---|---:|---:|---:|---:|---:|---:|"]
+    for category in CATEGORIES:
+        propose, hide = crossed.measured(category)
+        column = CATEGORIES.index(category)
+        yes = sum(row.labels[column] == 1 for row in crossed.rows)
+        hidden = f"{hide.precision:.3f} | {hide.recall:.3f}" if hide else "never | never"
+        average = average_precision(crossed.rows, crossed.scores, category)
+        lines.append(
+            f"| {category.value} | {yes} | {average:.3f} | {propose.precision:.3f} | {propose.recall:.3f} | {hidden} |"
+        )
+    lines += ["", f"Macro average precision over all {len(crossed.rows)} comments: "
+              f"{macro(crossed.rows, crossed.scores):.3f}, with the detectors.", ""]  # fmt: skip
+    lines += [*consequences(crossed.rows, crossed.actions), ""]
+    lines += [
+        "| left out | comments | macro average precision | model alone, 8 bits | 32 bits |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for number, (held_out, fold) in enumerate(zip(FOLDS, folds, strict=True)):
+        scores = crossed.scores[np.flatnonzero(crossed.fold == number)]
+        three = (macro(fold.rows, values) for values in (scores, fold.served, fold.plain))
+        cells = " | ".join(f"{value:.3f}" for value in three)
+        lines.append(f"| {', '.join(held_out)} | {len(fold.rows)} | {cells} |")
+    return [*lines, ""]
 
 
-def _table(rows: Sequence[Row], scores: Any, policy: Policy) -> list[str]:
+def _posts(rows: Sequence[Row], told: _Told, policy: Policy) -> list[str]:
+    """Posts never seen: the model as it is served, with the policy's thresholds."""
     import numpy as np
-    from sklearn.metrics import average_precision_score
 
     labels = np.array([row.labels for row in rows])
     lines = [
+        f"## Posts never seen: {len(rows)} comments",
+        "",
         "| category | yes | average precision | propose at | precision | recall | hide at | precision | recall |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    averages = []
     for column, category in enumerate(CATEGORIES):
         known = labels[:, column] != UNKNOWN
-        truth, score, rule = labels[known, column], scores[known, column], policy.categories[category]
-        averages.append(average_precision_score(truth, score))
-        cells = [f"{category.value} | {truth.sum()} | {averages[-1]:.3f}"]
+        truth, score, rule = labels[known, column], told.scores[known, column], policy.categories[category]
+        cells = [f"{category.value} | {truth.sum()} | {average_precision(rows, told.scores, category):.3f}"]
         for threshold in (rule.propose_threshold, rule.hide_threshold):
             found = score >= threshold
             precision = f"{truth[found].mean():.3f}" if found.any() else "none"
             cells.append(f"{threshold:.2f} | {precision} | {truth[found].sum() / truth.sum():.3f}")
         lines.append(f"| {' | '.join(cells)} |")
-    return [*lines, "", f"Macro average precision: {np.mean(averages):.3f}."]
+    lines += ["", f"Macro average precision: {macro(rows, told.scores):.3f}.", ""]
+    return [*lines, *consequences(rows, told.actions), ""]
 
 
-def _consequences(rows: Sequence[Row], actions: Sequence[Action]) -> list[str]:
-    """What would happen to comments, with 95 % intervals."""
-    violating = [action for row, action in zip(rows, actions, strict=True) if 1 in row.labels]
-    harmless = [action for row, action in zip(rows, actions, strict=True) if 1 not in row.labels]
-    protected = [action for row, action in zip(rows, actions, strict=True) if row.protected]
-    groups = (("violating comments", violating), ("harmless comments", harmless), ("protected speech", protected))
-    lines = ["| of | hidden | hidden or proposed |", "|---|---:|---:|"]
-    for name, group in groups:
-        hidden, touched = _share(group, {Action.HIDE}), _share(group, {Action.HIDE, Action.PROPOSE})
-        lines.append(f"| {name} ({len(group)}) | {hidden} | {touched} |")
-    return lines
-
-
-def _share(actions: Sequence[Action], wanted: set[Action]) -> str:
-    count, total = sum(action in wanted for action in actions), len(actions)
-    low, high = wilson(count, total)
-    return f"{count}: {100 * count / max(1, total):.1f} % ({100 * low:.1f} to {100 * high:.1f})"
-
-
-def wilson(count: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson)."""
-    if not total:
-        return 0.0, 1.0
-    z, share = 1.96, count / total
-    middle = share + z * z / (2 * total)
-    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return (middle - spread) / (1 + z * z / total), (middle + spread) / (1 + z * z / total)
-
-
-def _plots(rows: Sequence[Row], scores: Any, folder: Path) -> None:
-    """Precision against recall, and what a score means, for each category."""
-    import matplotlib
-
-    matplotlib.use("Agg")
+def _other_origins(model: Model, sources: dict[str, list[Row]]) -> list[str]:
+    """Public text that no stage saw: how well each labelled category is told apart."""
     import numpy as np
-    from matplotlib import pyplot
-    from sklearn.metrics import precision_recall_curve
 
-    labels = np.array([row.labels for row in rows])
-    for name, draw in (("precision-recall", _draw_curve), ("calibration", _draw_calibration)):
-        figure, axes = pyplot.subplots(3, 3, figsize=(9, 9), layout="constrained")
-        for column, (category, axis) in enumerate(zip(CATEGORIES, axes.flat, strict=True)):
-            known = labels[:, column] != UNKNOWN
-            draw(axis, labels[known, column], scores[known, column], precision_recall_curve)
-            axis.set_title(f"{category.clause} {category.value}", fontsize=10)
-            axis.set_xlim(0, 1)
-            axis.set_ylim(0, 1.02)
-            axis.grid(alpha=0.3)
-        figure.savefig(folder / f"{name}.png", dpi=70)
-        pyplot.close(figure)
-
-
-def _draw_curve(axis: Any, truth: Any, score: Any, curve: Any) -> None:
-    precision, recall, _ = curve(truth, score)
-    axis.plot(recall, precision)
-    axis.set_xlabel("recall")
-    axis.set_ylabel("precision")
+    lines = [
+        "## Text of other origins",
+        "",
+        "| source | category | yes | no | average precision |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for source, rows in sources.items():
+        scores = asyncio.run(model.score([Pair(row.text, row.about or None) for row in rows]))
+        labels = np.array([row.labels for row in rows])
+        for column, category in enumerate(CATEGORIES):
+            yes, no = (labels[:, column] == 1).sum(), (labels[:, column] == 0).sum()
+            if min(yes, no) >= 30:
+                value = average_precision(rows, scores, category)
+                lines.append(f"| {source} | {category.value} | {yes} | {no} | {value:.3f} |")
+    return [*lines, ""]
 
 
-def _draw_calibration(axis: Any, truth: Any, score: Any, _: Any) -> None:
-    for low, high in pairwise(number / 10 for number in range(11)):
-        inside = (score >= low) & (score < high + (high == 1.0))
-        if inside.sum() >= 3:
-            axis.plot(score[inside].mean(), truth[inside].mean(), "o", color="tab:blue")
-    axis.plot([0, 1], [0, 1], color="gray", linewidth=0.8)
-    axis.set_xlabel("score")
-    axis.set_ylabel("share that is true")
+def average_precision(rows: Sequence[Row], scores: Any, category: Category) -> float:
+    """Of one category, over the rows whose label is known."""
+    import numpy as np
+    from sklearn.metrics import average_precision_score
+
+    column = CATEGORIES.index(category)
+    labels = np.array([row.labels[column] for row in rows])
+    known = labels != UNKNOWN
+    return float(average_precision_score(labels[known], scores[known, column]))
+
+
+def macro(rows: Sequence[Row], scores: Any) -> float:
+    """The mean over the nine categories."""
+    return sum(average_precision(rows, scores, category) for category in CATEGORIES) / len(CATEGORIES)

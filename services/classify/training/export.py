@@ -1,7 +1,7 @@
 """
 Export trained weights for serving: ONNX in int8, the tokenizer, and ``model.json`` with calibration and hashes.
 
-Probabilities are calibrated for each category on posts that training did not see.
+Probabilities are calibrated for each category on what the folds say of settings that they never saw.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import argparse
 import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from services.classify.encode import CLS, MAX_TOKENS, SEP
-from services.classify.training.data import UNKNOWN, authored
-from services.classify.training.network import Encoder, build, predict
+from services.classify.model import FILES, version_of
+from services.classify.training.calibration import Calibration, fit
+from services.classify.training.judged import read_folds
+from services.classify.training.network import build
 from shared.categories import CATEGORIES
 
 
@@ -24,19 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
     parser.add_argument("--weights", type=Path, required=True, help="folder that train wrote")
     parser.add_argument("--output", type=Path, required=True, help="folder for the model")
-    parser.add_argument("--hold-out", nargs="*", default=[], help="settings that train left out; calibration must too")
+    parser.add_argument("--folds", type=Path, required=True, help="folder that folds wrote: probabilities rest on it")
 
 
 def main(options: argparse.Namespace) -> int:
     """Write the model; gives back the exit code."""
-    options.output.mkdir(parents=True, exist_ok=True)
-    network = build(options.weights).eval()
-    _write_onnx(network, options.output / "model.onnx")
-    _write_tokenizer(options.weights / "tokenizer.json", options.output / "tokenizer.json")
-    calibration = _calibrate(network, Encoder(options.weights), options.hold_out)
-    files = ("model.onnx", "tokenizer.json")
-    hashes = {name: hashlib.sha256((options.output / name).read_bytes()).hexdigest() for name in files}
-    version = hashlib.sha256(json.dumps([hashes, calibration], sort_keys=True).encode()).hexdigest()[:12]
+    print(f"wrote model {write_model(options.weights, options.output, fit(read_folds(options.folds)))}")
+    return 0
+
+
+def write_model(weights: Path, output: Path, calibration: Calibration | None) -> str:
+    """Write the model of ``weights`` into ``output``; gives back its version. None: logits as they are."""
+    output.mkdir(parents=True, exist_ok=True)
+    _write_onnx(build(weights).eval(), output / "model.onnx")
+    _write_tokenizer(weights / "tokenizer.json", output / "tokenizer.json")
+    calibration = calibration or {category.value: [1.0, 0.0] for category in CATEGORIES}
+    hashes = {name: hashlib.sha256((output / name).read_bytes()).hexdigest() for name in FILES}
+    version = version_of(hashes, calibration)
     card = {
         "labels": [category.value for category in CATEGORIES],
         "max_tokens": MAX_TOKENS,
@@ -44,9 +49,8 @@ def main(options: argparse.Namespace) -> int:
         "calibration": calibration,
         "sha256": hashes,
     }
-    (options.output / "model.json").write_text(json.dumps(card, indent=2) + "\n")
-    print(f"wrote model {version}")
-    return 0
+    (output / "model.json").write_text(json.dumps(card, indent=2) + "\n")
+    return version
 
 
 def _write_onnx(network: Any, target: Path) -> None:
@@ -80,18 +84,3 @@ def _write_tokenizer(source: Path, target: Path) -> None:
     tokenizer = json.loads(source.read_text())
     tokenizer["padding"], tokenizer["truncation"] = None, None
     target.write_text(json.dumps(tokenizer, ensure_ascii=False))
-
-
-def _calibrate(network: Any, encoder: Encoder, held_out: Sequence[str]) -> dict[str, list[float]]:
-    """Slope and shift for each category (Platt): ``p = sigmoid(slope * logit + shift)``."""
-    import numpy as np
-    from sklearn.linear_model import LogisticRegression
-
-    rows = [row for row in authored(held_out) if row.part == "calibration"]
-    logits, labels = predict(network, encoder, rows), np.array([row.labels for row in rows])
-    found = {}
-    for column, category in enumerate(CATEGORIES):
-        known = labels[:, column] != UNKNOWN
-        fitted = LogisticRegression().fit(logits[known, column : column + 1], labels[known, column])
-        found[category.value] = [round(float(fitted.coef_[0, 0]), 5), round(float(fitted.intercept_[0]), 5)]
-    return found

@@ -39,6 +39,11 @@ class Stage:
     seed: int
 
 
+def page_comments_stage(epochs: int, seed: int) -> Stage:
+    """How stage two learns; the folds learn the same way."""
+    return Stage(epochs=epochs, batch=16, rate=6e-5, words=False, seed=seed)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
     parser.add_argument("--data", type=Path, help="folder of the public rows; without it, stage one is left out")
@@ -61,7 +66,7 @@ def main(options: argparse.Namespace) -> int:
         files = (options.data / "train").glob("*.parquet")
         facts["stage_one"] = {**asdict(how), "rows": len(rows), "data": fingerprint(files)}
     if options.epochs:
-        how = Stage(epochs=options.epochs, batch=16, rate=6e-5, words=False, seed=seed)
+        how = page_comments_stage(options.epochs, seed)
         rows = [row for row in authored(options.hold_out) if row.part == "train"]
         run(rows, start, options.output, how)
         data = fingerprint(AUTHORED.glob("*.jsonl"))

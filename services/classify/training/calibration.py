@@ -1,0 +1,113 @@
+"""
+Calibration and thresholds, found on comments of settings that the judging model never saw.
+
+The rule for thresholds in words:
+
+* hide: the lowest score at which at least `HIDE_PRECISION` of what is found is right. A category that never gets
+  there, or on fewer than `FEWEST_FOUND` comments, only proposes.
+* propose: of the pairs (one threshold for off-topic, one for all others), the one that finds most violating comments
+  while at most `PROTECTED_TOUCHED` of protected speech is hidden or proposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.classify.training.data import UNKNOWN, Row
+from services.classify.training.judged import Judged
+from shared.categories import CATEGORIES, Category
+from shared.policy import Mode, Policy
+
+HIDE_PRECISION = 0.97
+FEWEST_FOUND = 20
+PROTECTED_TOUCHED = 0.045
+NEVER_HIDDEN = (Category.OFF_TOPIC, Category.IP_VIOLATION)
+"""Cannot be settled by text alone; `shared.policy` refuses to hide them."""
+
+Calibration = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Of one category; ``hide`` is None where it only proposes."""
+
+    propose: float
+    hide: float | None
+
+
+def fit(parts: Sequence[Judged]) -> Calibration:
+    """Slope and shift for each category (Platt): ``p = sigmoid(slope * logit + shift)``."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    logits = np.concatenate([part.served for part in parts])
+    labels = np.array([row.labels for part in parts for row in part.rows])
+    found = {}
+    for column, category in enumerate(CATEGORIES):
+        known = labels[:, column] != UNKNOWN
+        fitted = LogisticRegression().fit(logits[known, column : column + 1], labels[known, column])
+        found[category.value] = [round(float(fitted.coef_[0, 0]), 5), round(float(fitted.intercept_[0]), 5)]
+    return found
+
+
+def probabilities(logits: Any, calibration: Calibration) -> Any:
+    """``(n, 9)`` logits as probabilities."""
+    import numpy as np
+
+    numbers = np.array([calibration[category.value] for category in CATEGORIES])
+    return 1 / (1 + np.exp(-(numbers[:, 0] * logits + numbers[:, 1])))
+
+
+def choose(rows: Sequence[Row], scores: Any) -> dict[Category, Thresholds]:
+    """
+    Thresholds by the rule of this module.
+
+    Args:
+        rows: comments that the judging models never saw.
+        scores: ``(n, 9)``, the stronger of model and detectors.
+    """
+    import numpy as np
+
+    labels = np.array([row.labels for row in rows])
+    violating = np.array([1 in row.labels for row in rows])
+    protected = np.array([row.protected for row in rows])
+    best = (-1.0, 1.0, 1.0)
+    for other in np.arange(0.15, 0.96, 0.01):
+        rest = (scores[:, 1:] >= other).any(axis=1)
+        for off_topic in np.arange(0.2, 0.96, 0.01):
+            touched = rest | (scores[:, 0] >= off_topic)
+            if touched[protected].mean() <= PROTECTED_TOUCHED:
+                best = max(best, (float(touched[violating].mean()), float(off_topic), float(other)))
+    found = {}
+    for column, category in enumerate(CATEGORIES):
+        propose = round(best[1] if category is Category.OFF_TOPIC else best[2], 2)
+        known = labels[:, column] != UNKNOWN
+        hide = None if category in NEVER_HIDDEN else _hide(labels[known, column], scores[known, column], propose)
+        found[category] = Thresholds(propose, hide)
+    return found
+
+
+def _hide(truth: Any, score: Any, least: float) -> float | None:
+    import numpy as np
+
+    for threshold in np.arange(max(0.5, least), 0.991, 0.01):
+        found = score >= round(float(threshold), 2)
+        if found.sum() >= FEWEST_FOUND and truth[found].mean() >= HIDE_PRECISION:
+            return round(float(threshold), 2)
+    return None
+
+
+def with_thresholds(policy: Policy, chosen: Mapping[Category, Thresholds]) -> Policy:
+    """The policy with other thresholds and the modes that follow from them."""
+    rules = {}
+    for category, rule in policy.categories.items():
+        given = chosen[category]
+        change = {
+            "propose_threshold": given.propose,
+            "hide_threshold": given.hide or 1.0,
+            "mode": Mode.HIDE if given.hide else Mode.PROPOSE,
+        }
+        rules[category] = rule.model_copy(update=change)
+    return policy.model_copy(update={"categories": rules})
