@@ -22,6 +22,7 @@ TYPES = ("types", [PY, "-m", "mypy"])
 UNIT = ("unit", [*PYTEST, "tests/unit"])
 CONTRACT_EMBEDDED = ("contract, embedded", [*PYTEST, "tests/contract", "-k", "not kafka and not postgresql"])
 CONTRACT = ("contract", [*PYTEST, "tests/contract"])
+NEUTRALITY = ("neutrality", [*PYTEST, "tests/neutrality"])
 INTEGRATION = ("integration", [*PYTEST, "tests/integration"])
 END_TO_END = ("end to end", [*PYTEST, "tests/e2e"])
 CHAOS_SHORT = ("chaos, short", [*PYTEST, "tests/chaos"])
@@ -34,7 +35,7 @@ BENCH = [
 
 PARTS: dict[str, list[tuple[str, list[str]]]] = {
     "check": [FORMAT, LINT, TYPES, UNIT, CONTRACT_EMBEDDED],
-    "test": [FORMAT, LINT, TYPES, UNIT, CONTRACT, INTEGRATION, END_TO_END, CHAOS_SHORT],
+    "test": [FORMAT, LINT, TYPES, UNIT, NEUTRALITY, CONTRACT, INTEGRATION, END_TO_END, CHAOS_SHORT],
     "bench": BENCH,
     "chaos": [CHAOS],
     "long": [CHAOS, LONG],
