@@ -78,7 +78,10 @@ async def keep_comment(
         if category:
             rule = policy.categories[category]  # type: ignore[index]
             evidence = [{"category": category, "score": 0.97, "source": "model", "spans": [{"start": 0, "end": 4}],
-                         "reason": rule.reason}]  # fmt: skip
+                         "reason": rule.reason},
+                        {"category": category, "score": 0.6, "source": "flood", "spans": [],
+                         "reason": f"{rule.reason} It repeats 2 other recent comments nearly word for word.",
+                         "matches": ["facebook:1029:884_2", "facebook:1029:884_3"]}]  # fmt: skip
             record: dict[str, Any] = {
                 "record_id": record_id, "subject": subject, "revision": "r1", "action": "hide", "category": category,
                 "clause": rule.clause, "reason": rule.reason, "urgency": rule.urgency, "evidence": evidence,
@@ -179,6 +182,22 @@ async def test_every_page_is_accessible_and_fits_its_screen(console: Console, wi
         look()
 
     await in_browser(steps, viewport={"width": width, "height": 800}, color_scheme=scheme)
+
+
+async def test_the_comments_that_a_finding_rests_on_are_a_key_away(console: Console) -> None:
+    def steps(page: Page) -> None:
+        signed_in(page, console.url)
+        page.goto(f"{console.url}/comments/facebook:1029:884_1")
+        page.focus("summary")
+        page.keyboard.press("Enter")
+        assert page.locator("details a").all_inner_texts() == ["facebook:1029:884_2", "facebook:1029:884_3"]
+        assert not (found := Axe().run(page)).response["violations"], found.generate_report()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375
+        page.locator("details a").first.click()
+        page.wait_for_url("**884_2")
+        assert "number 2" in page.locator("blockquote.whole").inner_text()
+
+    await in_browser(steps, viewport={"width": 375, "height": 800})
 
 
 @pytest.mark.policy("A.4", "A.10")
