@@ -64,6 +64,7 @@ class City(_Table):
     division: str = Field(min_length=1)
     zone: Annotated[str, BeforeValidator(_known_zone)] = Field(description="IANA zone of the city")
     allowed_domains: tuple[str, ...] = ()
+    phone_numbers: tuple[Annotated[str, Field(pattern=r"(\D*\d){7,15}\D*$")], ...] = ()
 
 
 class BusinessHours(_Table):

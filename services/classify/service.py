@@ -8,6 +8,7 @@ from datetime import timedelta
 from services.classify.detectors import Detector
 from services.classify.detectors.floods import Floods
 from services.classify.detectors.links import Links
+from services.classify.detectors.personal import Personal
 from services.classify.detectors.profanity import masked_profanity
 from services.classify.handlers import ClassifyComments
 from services.classify.judge import Judge
@@ -31,7 +32,7 @@ def open_judge(model: Model, policy: Policy, *remembering: Detector) -> Judge:
 
 def detectors(policy: Policy) -> list[Detector]:
     """Those that remember nothing."""
-    return [Links(policy.city.allowed_domains), masked_profanity]
+    return [Links(policy.city.allowed_domains), masked_profanity, Personal(policy.city.phone_numbers)]
 
 
 async def build(resources: Resources) -> Service:

@@ -57,6 +57,14 @@ def test_a_wrong_policy_is_refused_with_its_place(tmp_path: Path, find: str, put
     assert told in str(failure.value)
 
 
+@pytest.mark.parametrize("number", ["911", "none", ""])
+def test_a_phone_number_of_the_division_has_seven_digits_at_least(tmp_path: Path, number: str) -> None:
+    wrong = tmp_path / "policy.toml"
+    wrong.write_text(SHIPPED.read_text().replace("757-555-0100", number))
+    with pytest.raises(SettingsInvalid, match="phone_numbers"):
+        load_policy(wrong)
+
+
 def test_a_machine_cannot_be_told_to_hide_off_topic_comments(tmp_path: Path) -> None:
     text = SHIPPED.read_text()
     before, _, after = text.partition("[categories.off_topic]")
