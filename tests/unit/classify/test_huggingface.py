@@ -57,6 +57,34 @@ async def test_the_version_names_the_weights_and_the_label_map(tmp_path: Path) -
     assert len(versions) == 3
 
 
+@pytest.mark.asyncio
+async def test_where_pytorch_is_installed_its_own_weights_are_served(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is for training only (requirements/train.lock)")
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    folder_with(tmp_path)
+    (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]))
+    BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
+    config = BertConfig(
+        vocab_size=8, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, num_labels=3,
+        id2label=dict(enumerate(LABELS)), problem_type="multi_label_classification",
+    )  # fmt: skip
+    torch.manual_seed(1903)
+    network = BertForSequenceClassification(config).eval()
+    network.classifier.weight.data.mul_(50)
+    network.save_pretrained(tmp_path)
+    model = open_model(tmp_path, workers=2)
+    rows = await model.score([Pair("darn heck"), Pair("hello"), Pair("darn heck")])
+    await model.close()
+    given = BertTokenizerFast.from_pretrained(tmp_path)("darn heck", return_tensors="pt")
+    with torch.inference_mode():
+        logits = network(**given).logits[0].numpy()
+    rude, very_rude, hateful = 1 / (1 + np.exp(-logits))
+    assert rows[0, VULGAR] == pytest.approx(max(rude, very_rude), abs=1e-5)
+    assert rows[0, DISCRIMINATION] == pytest.approx(hateful, abs=1e-5)
+    assert rows[0].tolist() == rows[2].tolist() != rows[1].tolist()
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
