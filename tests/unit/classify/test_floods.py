@@ -69,6 +69,13 @@ def test_one_comment_that_is_edited_again_and_again_is_no_flood() -> None:
     assert len(floods) == 1
 
 
+def test_an_edit_does_not_count_the_comments_own_earlier_text() -> None:
+    floods = Floods(copies=2)
+    floods(at(0))
+    floods(at(1))
+    assert floods(at(1, f"{COPY} please")) == ()
+
+
 def test_what_is_older_than_the_window_is_forgotten() -> None:
     floods = filled()
     assert floods(at(9, minutes=61)) == ()
