@@ -16,7 +16,7 @@ from typing import Any
 from services.classify.encode import CLS, MAX_TOKENS, SEP
 from services.classify.model import FILES, version_of
 from services.classify.training.calibration import Calibration, fit
-from services.classify.training.judged import read_folds
+from services.classify.training.judged import read_folds, without_test_posts
 from services.classify.training.network import build
 from shared.categories import CATEGORIES
 
@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write the model; gives back the exit code."""
-    print(f"wrote model {write_model(options.weights, options.output, fit(read_folds(options.folds)))}")
+    calibration = fit(without_test_posts(read_folds(options.folds)))
+    print(f"wrote model {write_model(options.weights, options.output, calibration)}")
     return 0
 
 

@@ -36,7 +36,11 @@ def judge(rows: Sequence[Row], weights: Path, model: Path, target: Path) -> None
 
 
 def read_folds(folder: Path) -> list[Judged]:
-    """What `folds` wrote. Raises `FileNotFoundError`, and `ValueError` where the page comments changed since."""
+    """
+    What `folds` wrote, each row with the part that it has for the served model.
+
+    Raises `FileNotFoundError`, and `ValueError` where the page comments changed since.
+    """
     import numpy as np
 
     known = {row.id: row for row in authored()}
@@ -48,3 +52,15 @@ def read_folds(folder: Path) -> list[Judged]:
                 raise ValueError(f"fold {number} was judged on other page comments: train the folds again")
             found.append(Judged(tuple(known[name] for name in ids), kept["served"], kept["plain"]))
     return found
+
+
+def without_test_posts(folds: Sequence[Judged]) -> list[Judged]:
+    """The folds less the posts on which the served model is tested: what is shipped must not be chosen on those."""
+    import numpy as np
+
+    kept = []
+    for fold in folds:
+        trained = np.array([row.part == "train" for row in fold.rows])
+        rows = tuple(row for row in fold.rows if row.part == "train")
+        kept.append(Judged(rows, fold.served[trained], fold.plain[trained]))
+    return kept

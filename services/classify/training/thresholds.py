@@ -1,8 +1,8 @@
 """
 Choose the thresholds, and write them into the policy with the precision and recall that they have.
 
-They are chosen on all folds. What stands beside them is measured so that no fold judges thresholds that it helped to
-choose: each fold with the calibration and thresholds of the other four.
+They are chosen on all folds, less the posts on which the served model is tested. What stands beside them is measured
+so that no fold judges thresholds that it helped to choose: each with the calibration and thresholds of the other four.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from services.classify.detectors import Evidence
 from services.classify.training.calibration import Thresholds, choose, fit, probabilities, with_thresholds
 from services.classify.training.consequences import actions_of, evidence_of, strongest
 from services.classify.training.data import UNKNOWN, Row
-from services.classify.training.judged import Judged, read_folds
+from services.classify.training.judged import Judged, read_folds, without_test_posts
 from shared.categories import CATEGORIES, Category
 from shared.events import Action
 from shared.policy import Measured, Policy, load_policy
@@ -34,7 +34,7 @@ def main(options: argparse.Namespace) -> int:
     """Print the thresholds with what was measured; gives back the exit code."""
     policy, folds = load_policy(options.policy), read_folds(options.folds)
     crossed = cross(folds, policy)
-    chosen = choose_on(folds, policy)
+    chosen = choose_on(without_test_posts(folds), policy)
     measured = {category: crossed.measured(category) for category in CATEGORIES}
     for category in CATEGORIES:
         propose, hide = measured[category]

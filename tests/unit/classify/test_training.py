@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from services.classify.training import data
 from services.classify.training.calibration import FEWEST_FOUND, PROTECTED_TOUCHED, Thresholds, choose, with_thresholds
 from services.classify.training.consequences import actions_of, consequences, own_sites, strongest, wilson
 from services.classify.training.data import FOLDS, SETTINGS, UNKNOWN, Row, authored, labels_of
+from services.classify.training.judged import Judged, without_test_posts
 from services.classify.training.thresholds import rewritten
 from shared.categories import CATEGORIES, Category
 from shared.events import Action
@@ -105,6 +107,15 @@ def test_no_more_of_protected_speech_is_touched_than_the_rule_says() -> None:
                        if item.protected])  # fmt: skip
     assert touched <= PROTECTED_TOUCHED
     assert chosen[Category.SEXUAL].propose > 0.6
+
+
+def test_what_is_shipped_is_not_chosen_on_the_posts_that_test_it() -> None:
+    rows = (row(0), replace(row(1), part="train"), row(2), replace(row(3), part="train"))
+    logits = np.arange(36.0).reshape(4, 9)
+    (kept,) = without_test_posts([Judged(rows, logits, -logits)])
+    assert [item.id for item in kept.rows] == ["r1", "r3"]
+    assert kept.served.tolist() == logits[[1, 3]].tolist()
+    assert kept.plain.tolist() == (-logits[[1, 3]]).tolist()
 
 
 def test_the_policy_keeps_its_words_and_takes_the_new_numbers(tmp_path: Path) -> None:
