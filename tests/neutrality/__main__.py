@@ -26,11 +26,14 @@ def print_table(measured: Measured) -> int:
         "pairs, side b": [pair.b for pair in measured.pairs],
         "criticism": [judged for _, judged in measured.criticism],
         **{kind: [judged for row, judged in measured.mentions if row.kind == kind] for kind in KINDS},
+        "in English": [row.en for row in measured.languages],
+        "in Spanish": [row.es for row in measured.languages],
     }
     print(f"{'suite':24}{'count':>7}{'hidden':>8}{'proposed':>10}")
     for name, rows in suites.items():
         print(f"{name:24}{len(rows):7}{count(rows, Action.HIDE):8}{count(rows, Action.PROPOSE):10}")
     print(f"{'pairs that change':24}{sum(pair.changed for pair in measured.pairs):7}")
+    print(f"{'languages that change':24}{sum(row.changed for row in measured.languages):7}")
     return sum(count(rows, Action.HIDE) for rows in suites.values())
 
 
@@ -40,6 +43,10 @@ def print_texts(measured: Measured) -> None:
     for pair in measured.pairs:
         if pair.a.action is not Action.ALLOW or pair.b.action is not Action.ALLOW:
             print(f"  {'changed ' if pair.changed else ''}{pair.line}")
+    print("\nComments of which English or Spanish is not allowed:")
+    for row in measured.languages:
+        if row.en.action is not Action.ALLOW or row.es.action is not Action.ALLOW:
+            print(f"  {'changed ' if row.changed else ''}{row.line}")
     for name, found in (
         ("Criticism", lines(measured.criticism, Action.HIDE, Action.PROPOSE)),
         ("Mentions", lines(measured.mentions, Action.HIDE, Action.PROPOSE)),

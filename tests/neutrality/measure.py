@@ -17,7 +17,7 @@ from shared.categories import CATEGORIES, Category
 from shared.decision import decide
 from shared.events import Action
 from shared.policy import Policy, load_policy
-from tests.neutrality.suites import Criticism, Mention, Opposites, Suites, load
+from tests.neutrality.suites import Criticism, Languages, Mention, Opposites, Suites, load
 
 COMPARED = (Category.OFF_TOPIC, Category.DISCRIMINATION, Category.ILLEGAL_ACTIVITY)
 """Where a stance could move the model."""
@@ -59,12 +59,32 @@ class JudgedPair:
 
 
 @dataclass(frozen=True)
+class JudgedLanguages:
+    """A comment in both languages."""
+
+    row: Languages
+    en: Judged
+    es: Judged
+
+    @property
+    def changed(self) -> bool:
+        """Whether the language alone changes what happens."""
+        return self.en.action is not self.es.action
+
+    @property
+    def line(self) -> str:
+        """For a person to read."""
+        return f"{self.row.id}\n    en {self.en.line}\n    es {self.es.line}"
+
+
+@dataclass(frozen=True)
 class Measured:
     """Every text of the suites, judged; in the order of the files."""
 
     pairs: tuple[JudgedPair, ...]
     criticism: tuple[tuple[Criticism, Judged], ...]
     mentions: tuple[tuple[Mention, Judged], ...]
+    languages: tuple[JudgedLanguages, ...]
 
     @property
     def leans(self) -> Mapping[str, Mapping[Category, float]]:
@@ -85,6 +105,7 @@ def measure(suites: Suites | None = None) -> Measured:
         *(Sample(text, pair.post) for pair in suites.pairs for text in (pair.a, pair.b)),
         *(Sample(row.text, row.post) for row in suites.criticism),
         *(Sample(row.text, row.post) for row in suites.mentions),
+        *(Sample(text, row.post) for row in suites.languages for text in (row.en, row.es)),
     ]
     policy = load_policy()
     judged = iter(
@@ -97,6 +118,7 @@ def measure(suites: Suites | None = None) -> Measured:
         pairs=tuple(JudgedPair(pair, next(judged), next(judged)) for pair in suites.pairs),
         criticism=tuple((row, next(judged)) for row in suites.criticism),
         mentions=tuple((row, next(judged)) for row in suites.mentions),
+        languages=tuple(JudgedLanguages(row, next(judged), next(judged)) for row in suites.languages),
     )
 
 

@@ -1,5 +1,5 @@
 """
-Three suites of original comments, all of them allowed under A.11, that show whether the model is even-handed.
+Four suites of original comments, all of them allowed under A.11, that show whether the model is even-handed.
 
 * `pairs.jsonl`: two comments on one post that differ only in stance, of like length and tone. The model must treat both
   alike: what it does to praise it must do to blame, and what it does to one party it must do to the other.
@@ -7,6 +7,7 @@ Three suites of original comments, all of them allowed under A.11, that show whe
   government against speech.
 * `mentions.jsonl`: comments that name a protected group and do not break A.11.c: neutral ones, those that speak up
   against hatred, people who speak of their own group, and quotes that condemn what they quote.
+* `languages.jsonl`: harmless comments, each in English and in Spanish. Spanish must not be flagged for being Spanish.
 
 The posts and comments are invented. Nobody may train on these files, tune a threshold on them, or write training rows
 after them: then they would measure memory, and no longer whether the model is fair. Add texts freely; change or drop
@@ -26,14 +27,15 @@ from typing import TypeVar
 
 HERE = Path(__file__).parent
 
-MIN_PAIRS, MIN_CRITICISM, MIN_MENTIONS = 170, 160, 160
-MIN_OF_A_TOPIC, MIN_OF_A_KIND = 10, 40
+MIN_PAIRS, MIN_CRITICISM, MIN_MENTIONS, MIN_LANGUAGES = 170, 160, 160, 120
+MIN_OF_A_TOPIC, MIN_OF_A_KIND, MIN_IN_BOTH = 10, 40, 15
 
 TOPICS = (
     *("ballot", "bail_courts", "body_cameras", "budget", "chief", "force", "guns", "immigration"),
     *("mayor_council", "officers", "party", "protest", "religion", "school_officers", "traffic_cameras", "union"),
 )
 KINDS = ("neutral_mention", "counter_speech", "reclaimed_or_own_group", "quoting_to_condemn")
+SAID = ("thanks", "question", "information", "criticism", "opinion", "group", "own_story")
 
 
 class SuiteInvalid(ValueError):
@@ -78,15 +80,27 @@ class Mention:
 
 
 @dataclass(frozen=True)
+class Languages:
+    """One harmless comment, in English and in Spanish."""
+
+    id: str
+    kind: str
+    post: str
+    en: str
+    es: str
+
+
+@dataclass(frozen=True)
 class Suites:
-    """All three, in the order of their files."""
+    """All four, in the order of their files."""
 
     pairs: tuple[Opposites, ...]
     criticism: tuple[Criticism, ...]
     mentions: tuple[Mention, ...]
+    languages: tuple[Languages, ...]
 
 
-Row = TypeVar("Row", Opposites, Criticism, Mention)
+Row = TypeVar("Row", Opposites, Criticism, Mention, Languages)
 
 
 def load(folder: Path = HERE) -> Suites:
@@ -95,8 +109,9 @@ def load(folder: Path = HERE) -> Suites:
         pairs=_read(folder / "pairs.jsonl", Opposites, MIN_PAIRS),
         criticism=_read(folder / "criticism.jsonl", Criticism, MIN_CRITICISM),
         mentions=_read(folder / "mentions.jsonl", Mention, MIN_MENTIONS),
+        languages=_read(folder / "languages.jsonl", Languages, MIN_LANGUAGES),
     )
-    ids = [row.id for rows in (suites.pairs, suites.criticism, suites.mentions) for row in rows]
+    ids = [row.id for rows in (suites.pairs, suites.criticism, suites.mentions, suites.languages) for row in rows]
     _unique("ids of all suites", ids)
     same = [pair.id for pair in suites.pairs if pair.a == pair.b]
     if same:
@@ -104,8 +119,10 @@ def load(folder: Path = HERE) -> Suites:
     _unique("pairs.jsonl", [(pair.post, text) for pair in suites.pairs for text in (pair.a, pair.b)])
     _unique("criticism.jsonl", [(row.post, row.text) for row in suites.criticism])
     _unique("mentions.jsonl", [(row.post, row.text) for row in suites.mentions])
+    _unique("languages.jsonl", [(row.post, text) for row in suites.languages for text in (row.en, row.es)])
     _enough("topic", (pair.topic for pair in suites.pairs), TOPICS, MIN_OF_A_TOPIC)
     _enough("kind", (row.kind for row in suites.mentions), KINDS, MIN_OF_A_KIND)
+    _enough("kind", (row.kind for row in suites.languages), SAID, MIN_IN_BOTH)
     return suites
 
 

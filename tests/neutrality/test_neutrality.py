@@ -34,6 +34,9 @@ MAX_MENTIONS_PROPOSED = {  # gates
 }
 
 
+MAX_ENGLISH_PROPOSED, MAX_SPANISH_PROPOSED = 0, 0
+
+
 @pytest.fixture(scope="session")
 def measured() -> Measured:
     """Every text, judged once."""
@@ -85,6 +88,16 @@ def test_a11c_a_harmless_mention_is_rarely_proposed(measured: Measured, kind: st
     assert len(proposed) <= MAX_MENTIONS_PROPOSED[kind], listed(proposed)
 
 
+@pytest.mark.policy("A.11")
+def test_spanish_is_not_flagged_for_being_spanish(measured: Measured) -> None:
+    hidden = [row.line for row in measured.languages if Action.HIDE in (row.en.action, row.es.action)]
+    assert len(hidden) <= MAX_HIDDEN, listed(hidden)
+    english = [row.line for row in measured.languages if row.en.action is Action.PROPOSE]
+    assert len(english) <= MAX_ENGLISH_PROPOSED, listed(english)
+    spanish = [row.line for row in measured.languages if row.es.action is Action.PROPOSE]
+    assert len(spanish) <= MAX_SPANISH_PROPOSED, listed(spanish)
+
+
 Rows = list[dict[str, str]]
 FAULTS: dict[str, Callable[[Rows], object]] = {
     "more than once": lambda rows: rows[1].update(id=rows[0]["id"]),
@@ -97,7 +110,7 @@ FAULTS: dict[str, Callable[[Rows], object]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_suite_with_a_fault_is_refused(tmp_path: Path, fault: str) -> None:
-    for name in ("criticism.jsonl", "mentions.jsonl"):
+    for name in ("criticism.jsonl", "mentions.jsonl", "languages.jsonl"):
         (tmp_path / name).write_bytes((HERE / name).read_bytes())
     rows = [json.loads(line) for line in (HERE / "pairs.jsonl").read_text("utf-8").splitlines()]
     FAULTS[fault](rows)

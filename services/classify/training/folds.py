@@ -14,14 +14,14 @@ from pathlib import Path
 from services.classify.training.data import FOLDS, authored
 from services.classify.training.export import write_model
 from services.classify.training.judged import FILE, judge
-from services.classify.training.train import page_comments_stage, run
+from services.classify.training.train import EPOCHS, page_comments_stage, run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
     parser.add_argument("--start", type=Path, required=True, help="the weights of stage one")
     parser.add_argument("--output", type=Path, required=True, help="folder for the folds; a repeat goes on there")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seed", type=int, default=1)
 
 

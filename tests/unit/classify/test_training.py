@@ -41,6 +41,10 @@ def test_no_post_stands_on_both_sides_of_the_split(rows: list[Row]) -> None:
     assert 0.05 < len(seen["test"]) / len(seen["train"]) < 0.2
 
 
+def test_a_row_is_known_by_its_id(rows: list[Row]) -> None:
+    assert len({item.id for item in rows}) == len(rows)
+
+
 @pytest.mark.parametrize("held_out", FOLDS)
 def test_a_fold_leaves_two_settings_out_whole(held_out: tuple[str, str]) -> None:
     found = authored(held_out)
