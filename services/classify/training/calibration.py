@@ -18,7 +18,7 @@ from typing import Any
 from services.classify.training.data import UNKNOWN, Row
 from services.classify.training.judged import Judged
 from shared.categories import CATEGORIES, Category
-from shared.policy import Mode, Policy
+from shared.policy import MODES, Mode, Policy
 
 HIDE_PRECISION = 0.97
 FEWEST_FOUND = 20
@@ -99,15 +99,20 @@ def _hide(truth: Any, score: Any, least: float) -> float | None:
     return None
 
 
+def mode_of(mode: Mode, limits: Thresholds) -> Mode:
+    """The mode that people chose, or a more cautious one: numbers alone never let a category hide."""
+    return mode if limits.hide else min(mode, Mode.PROPOSE, key=MODES.index)
+
+
 def with_thresholds(policy: Policy, chosen: Mapping[Category, Thresholds]) -> Policy:
-    """The policy with other thresholds and the modes that follow from them."""
+    """The policy with other thresholds; `mode_of` says what becomes of its modes."""
     rules = {}
     for category, rule in policy.categories.items():
-        given = chosen[category]
+        limits = chosen[category]
         change = {
-            "propose_threshold": given.propose,
-            "hide_threshold": given.hide or 1.0,
-            "mode": Mode.HIDE if given.hide else Mode.PROPOSE,
+            "propose_threshold": limits.propose,
+            "hide_threshold": limits.hide or 1.0,
+            "mode": mode_of(rule.mode, limits),
         }
         rules[category] = rule.model_copy(update=change)
     return policy.model_copy(update={"categories": rules})

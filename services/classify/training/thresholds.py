@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from services.classify.detectors import Evidence
-from services.classify.training.calibration import Thresholds, choose, fit, probabilities, with_thresholds
+from services.classify.training.calibration import Thresholds, choose, fit, mode_of, probabilities, with_thresholds
 from services.classify.training.consequences import actions_of, evidence_of, strongest
 from services.classify.training.data import UNKNOWN, Row
 from services.classify.training.judged import Judged, read_folds, without_test_posts
 from shared.categories import CATEGORIES, Category
 from shared.events import Action
-from shared.policy import Measured, Policy, load_policy
+from shared.policy import Measured, Mode, Policy, load_policy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,23 +122,22 @@ def rewritten(
     chosen: Mapping[Category, Thresholds],
     measured: Mapping[Category, tuple[Measured, Measured | None]],
 ) -> str:
-    """The policy file with other numbers; its words and its comments stay."""
+    """The policy file with other numbers; its words, its comments and, where it may hide at all, its modes stay."""
     for category in CATEGORIES:
+        pattern = rf'(\[categories\.{category.value}\]\n.*?)mode = "(\w+)"\n.*?(?=urgency = )'
+        found = re.search(pattern, text, flags=re.DOTALL)
+        if not found:
+            raise ValueError(f"the policy has no table [categories.{category.value}] with mode before urgency")
         propose, hide = measured[category]
         limits = chosen[category]
         lines = [
-            f'mode = "{"hide" if limits.hide else "propose"}"',
+            f'mode = "{mode_of(Mode(found[2]), limits)}"',
             f"propose_threshold = {limits.propose}",
             f"measured_at_propose = {_table(propose)}",
             f"hide_threshold = {limits.hide or 1.0}",
             *([f"measured_at_hide = {_table(hide)}"] if limits.hide and hide else []),
         ]
-        pattern = rf"(\[categories\.{category.value}\]\n.*?)mode = .*?(?=urgency = )"
-        text, count = re.subn(
-            pattern, lambda found, lines=lines: found.group(1) + "\n".join(lines) + "\n", text, count=1, flags=re.DOTALL
-        )
-        if not count:
-            raise ValueError(f"the policy has no table [categories.{category.value}] with mode before urgency")
+        text = text[: found.start()] + found[1] + "".join(f"{line}\n" for line in lines) + text[found.end() :]
     return text
 
 

@@ -10,14 +10,21 @@ import numpy as np
 import pytest
 
 from services.classify.training import data
-from services.classify.training.calibration import FEWEST_FOUND, PROTECTED_TOUCHED, Thresholds, choose, with_thresholds
+from services.classify.training.calibration import (
+    FEWEST_FOUND,
+    PROTECTED_TOUCHED,
+    Thresholds,
+    choose,
+    mode_of,
+    with_thresholds,
+)
 from services.classify.training.consequences import actions_of, consequences, own_sites, strongest, wilson
 from services.classify.training.data import FOLDS, SETTINGS, UNKNOWN, Row, authored, labels_of
 from services.classify.training.judged import Judged, without_test_posts
 from services.classify.training.thresholds import rewritten
 from shared.categories import CATEGORIES, Category
 from shared.events import Action
-from shared.policy import SHIPPED, Measured, Mode, load_policy
+from shared.policy import MODES, SHIPPED, Measured, Mode, load_policy
 
 CLEAN = (0,) * 9
 
@@ -132,13 +139,24 @@ def test_the_policy_keeps_its_words_and_takes_the_new_numbers(tmp_path: Path) ->
     (tmp_path / "policy.toml").write_text(after)
     policy = load_policy(tmp_path / "policy.toml")
     assert policy.categories[Category.SEXUAL].hide_threshold == 0.87
-    assert policy.categories[Category.SEXUAL].mode is Mode.HIDE
+    assert policy.categories[Category.SPAM_LINKS].mode is Mode.HIDE
     assert policy.categories[Category.SEXUAL].measured_at_hide == Measured(precision=0.97, recall=0.5)
     assert policy.categories[Category.OFF_TOPIC].mode is Mode.PROPOSE
     assert policy.categories[Category.OFF_TOPIC].measured_at_hide is None
     numbers = re.compile(r"^(mode|propose_threshold|hide_threshold|measured_at_\w+) = .*\n", re.MULTILINE)
     assert numbers.sub("", after) == numbers.sub("", before)
     assert rewritten(after, chosen, measured) == after
+
+
+def test_numbers_make_a_mode_more_cautious_and_never_less() -> None:
+    sure, unsure = Thresholds(0.4, 0.8), Thresholds(0.4, None)
+    assert [mode_of(mode, sure) for mode in MODES] == list(MODES)
+    assert [mode_of(mode, unsure) for mode in MODES] == [Mode.OBSERVE, Mode.PROPOSE, Mode.PROPOSE]
+    policy = load_policy()
+    hides = policy.model_copy(update={"categories": {
+        name: rule.model_copy(update={"mode": Mode.HIDE}) for name, rule in policy.categories.items()}})  # fmt: skip
+    after = with_thresholds(hides, dict.fromkeys(CATEGORIES, unsure))
+    assert {rule.mode for rule in after.categories.values()} == {Mode.PROPOSE}
 
 
 def test_a_policy_without_a_category_is_not_rewritten() -> None:
@@ -150,7 +168,9 @@ def test_a_policy_without_a_category_is_not_rewritten() -> None:
 def test_actions_follow_the_shared_rule() -> None:
     chosen = {category: Thresholds(0.4, None) for category in CATEGORIES}
     chosen[Category.VULGAR] = Thresholds(0.4, 0.8)
-    policy = with_thresholds(load_policy(), chosen)
+    policy = load_policy()
+    hides = {name: rule.model_copy(update={"mode": Mode.HIDE}) for name, rule in policy.categories.items()}
+    policy = with_thresholds(policy.model_copy(update={"categories": hides}), chosen)
     rows = [row(1), row(2), row(3, protected=True)]
     chances = np.full((3, 9), 0.01)
     chances[0, 1], chances[1, 1] = 0.9, 0.5
