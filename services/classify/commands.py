@@ -1,129 +1,108 @@
 """
 Commands: score a city's own history, and train, evaluate and export the model.
 
-Exit codes: 0 done, 1 some lines could not be scored, 2 wrong usage or settings.
+Exit codes: 0 done, 1 some lines could not be scored, 2 wrong usage, settings or files, 130 stopped with Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib
-import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
 
 from tqdm import tqdm
 
-from services.classify.detectors import Sample
-from services.classify.judge import Judge, Verdict
 from services.classify.model import SHIPPED
 from services.classify.models import open_model
+from services.classify.scoring import Tally, count_lines, open_output, refuse_one_file, score_history
 from services.classify.service import open_judge
 from services.classify.settings import ClassifySettings
-from shared.categories import CATEGORIES
-from shared.decision import decide
 from shared.errors import ModerationError
-from shared.policy import Policy, load_policy
+from shared.policy import load_policy
 from shared.settings import SystemSettings
 
-BATCH = 64
 TRAINING = ("train", "folds", "export", "thresholds", "evaluate")
+
+SCORE = """
+Judge JSON lines: each an object with id (a string or an integer), text (a string) and, if known, post and platform
+(strings; platform is not read). Writes id, scores, findings and decision for each line, in the same order; for a line
+that cannot be scored its number and error, and the rest goes on. How far it is stands on standard error.
+"""
+SCORE_ENDS = """
+Exit codes: 0 every line was scored, or there was none; 1 some lines could not be scored; 2 wrong usage, settings or
+files; 130 stopped with Ctrl-C. OUTPUT appears when all is done; until then, and after a stop, OUTPUT.partial holds
+what was scored.
+"""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; gives back the exit code."""
+    options = _parser().parse_args(arguments)
+    name = options.command
+    try:
+        if name == "score":
+            return _score(options.input, options.output)
+        return int(importlib.import_module(f"services.classify.training.{name}").main(options))
+    except ModuleNotFoundError as error:
+        return _ended(2, f"{name} needs {error.name}: install requirements/train.lock", error)
+    except (ModerationError, OSError, ValueError) as error:
+        return _ended(2, f"{name} failed: {_words(error)}", error)
+    except KeyboardInterrupt as error:
+        return _ended(130, f"{name} was stopped", error)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.classify", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command")
-    score = commands.add_parser("score", help="judge JSON lines with id, text and optionally post and platform")
-    score.add_argument("--input", default="-", help="a file, or - for standard input")
-    score.add_argument("--output", default="-", help="a file, or - for standard output")
+    score = commands.add_parser(
+        "score",
+        help="judge JSON lines with id, text and optionally post and platform",
+        description=SCORE,
+        epilog=SCORE_ENDS,
+    )
+    score.add_argument("--input", default="-", help="a file or a pipe, or - for standard input")
+    score.add_argument("--output", default="-", help="another file, or - for standard output")
     for name in TRAINING:
         module = importlib.import_module(f"services.classify.training.{name}")
         module.add_arguments(commands.add_parser(name, help=(module.__doc__ or "").strip().splitlines()[0]))
-    options = parser.parse_args(arguments)
-    try:
-        if options.command == "score":
-            return _score(options.input, options.output)
-        return int(importlib.import_module(f"services.classify.training.{options.command}").main(options))
-    except ModuleNotFoundError as error:
-        print(f"{options.command} needs {error.name}: install requirements/train.lock", file=sys.stderr)
-    except (ModerationError, OSError) as error:
-        print(f"{options.command} failed: {error}", file=sys.stderr)
-    return 2
+    return parser
 
 
 def _score(source: str, target: str) -> int:
-    """Judge every line of ``source``; a line that cannot be read gets an error and the rest goes on."""
-    settings = ClassifySettings.load()
-    policy = load_policy(SystemSettings.load().policy_file)
-    model = open_model(settings.model_dir or SHIPPED, workers=settings.threads(embedded=False))
+    """Judge every line of ``source`` and say on standard error what was not scored."""
     with ExitStack() as stack:
         lines = stack.enter_context(Path(source).open("rb")) if source != "-" else sys.stdin.buffer
-        output = stack.enter_context(Path(target).open("w", encoding="utf-8")) if target != "-" else sys.stdout
-        bar = stack.enter_context(tqdm(total=_count(source), unit=" comments", file=sys.stderr))
-        return asyncio.run(_score_lines(lines, open_judge(model, policy), policy, output, bar))
+        refuse_one_file(lines, target)
+        settings = ClassifySettings.load()
+        policy = load_policy(SystemSettings.load().policy_file)
+        model = open_model(settings.model_dir or SHIPPED, workers=settings.threads(embedded=False))
+        output = stack.enter_context(open_output(target))
+        bar = stack.enter_context(tqdm(total=count_lines(lines), unit=" comments", file=sys.stderr))
+        tally = score_history(lines, open_judge(model, policy), policy, output, bar.update)
+    _tell(tally)
+    return 1 if tally.failed else 0
 
 
-async def _score_lines(lines: BinaryIO, judge: Judge, policy: Policy, output: TextIO, bar: Any) -> int:
-    failed = 0
-    for batch in _batches(lines):
-        failed += await _score_batch(batch, judge, policy, output)
-        bar.update(len(batch))
-    await judge.model.close()
-    return 1 if failed else 0
+def _tell(tally: Tally) -> None:
+    if tally.failed:
+        print(
+            f"{tally.failed} of {tally.lines} lines were not scored; the first of them is line {tally.first}",
+            file=sys.stderr,
+        )
+    if tally.unknown:
+        print(f"fields that were not read: {', '.join(tally.unknown)}", file=sys.stderr)
 
 
-def _count(source: str) -> int | None:
-    """How many lines there are, for the progress bar; not known for a stream."""
-    if source == "-":
-        return None
-    with Path(source).open("rb") as file:
-        return sum(1 for line in file if line.strip())
+def _ended(code: int, words: str, error: BaseException) -> int:
+    """Say in one line how it ended, with what the error carries along."""
+    print("; ".join([words, *getattr(error, "__notes__", ())]), file=sys.stderr)
+    return code
 
 
-def _batches(lines: BinaryIO) -> Iterator[list[tuple[int, bytes]]]:
-    batch: list[tuple[int, bytes]] = []
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            batch.append((number, line))
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-async def _score_batch(batch: Sequence[tuple[int, bytes]], judge: Judge, policy: Policy, output: TextIO) -> int:
-    """Write one line for each; gives back how many could not be read."""
-    rows = [_read(number, line) for number, line in batch]
-    verdicts = iter(await judge([row["sample"] for row in rows if "sample" in row]))
-    for row in rows:
-        answer = _answer(row["id"], next(verdicts), policy) if "sample" in row else row
-        output.write(json.dumps(answer) + "\n")
-    output.flush()
-    return sum("sample" not in row for row in rows)
-
-
-def _read(number: int, line: bytes) -> dict[str, Any]:
-    try:
-        given = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return {"line": number, "error": "the line is not JSON"}
-    if not isinstance(given, dict) or "id" not in given:
-        return {"line": number, "error": "the line is not an object with id and text"}
-    if not isinstance(given.get("text"), str) or not isinstance(given.get("post"), str | None):
-        return {"id": given["id"], "line": number, "error": "text must be a string; post, if given, too"}
-    return {"id": given["id"], "sample": Sample(given["text"], given.get("post") or None)}
-
-
-def _answer(name: object, verdict: Verdict, policy: Policy) -> dict[str, Any]:
-    return {
-        "id": name,
-        "scores": {category.value: round(score, 6) for category, score in zip(CATEGORIES, verdict.scores, strict=True)},
-        "findings": [finding.model_dump(mode="json") for finding in verdict.findings],
-        "decision": decide(verdict.findings, policy).action.value,
-    }
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
+    return " ".join(str(error).split()) or type(error).__name__
