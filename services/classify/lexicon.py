@@ -1,5 +1,5 @@
 """
-Words that people disguise, and the way back from a disguise: "f*ck", "sh!t", "@ss", "b1tch", "f u c k".
+Words that people disguise, and the way back from a disguise: "f*ck", "sh!t", "@ss", "b1tch", "f u c k", "biiitch".
 
 A disguise is undone only where it leads to a word of this list, so that a handle ("@maria"), a grade ("A B C D") or an
 exclamation ("wow!that") stays what it is. The list says nothing of what is allowed: the model and the detectors do.
@@ -10,8 +10,10 @@ Everything here is pure, and bounded by the length of one word.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from functools import lru_cache
+from itertools import product
 
 
 class Kind(StrEnum):
@@ -51,14 +53,16 @@ LEXICON: dict[str, Kind] = {
 LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s"}
 """Digits and signs that stand for a letter inside a word."""
 
-MASKED = re.compile(r"(?<![\w@$!*#&+/.-])[A-Za-z@$5][A-Za-z0-9@$!*#]{1,19}(?![\w@$*#&+/])")
+MASKED = re.compile(r"(?<![\w@$!*#&+/.-])[A-Za-z@$5](?:[A-Za-z0-9@$!*#]|¡(?=¡*[A-Za-z])){1,19}(?![\w@$*#&+/])")
 """A run that may be a disguised word: it begins with a letter or what stands for one."""
 
 SPACED = re.compile(r"(?<!\w)(?:[A-Za-z][ .\-_]){3,}[A-Za-z](?!\w)")
 """Four letters or more that are set apart."""
 
-_SIGNS = str.maketrans({**LEET, "!": "i"})
+_SIGNS = str.maketrans({**LEET, "!": "i", "¡": "i"})
 _STARS = re.compile(r"[*#]+")
+_RUN = re.compile(r"([^\d*#])\1{2,}", re.IGNORECASE)
+_MOST_RUNS = 4
 _BY_ONE_LETTER = ("fuck", "shit", "bitch")
 """What "f***", "s***" and "b****" are read as."""
 _LONGEST = max(map(len, LEXICON))
@@ -84,6 +88,10 @@ def unmasked(found: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _word(core: str) -> str | None:
+    return next((word for form in (core, *_shorter(core)) if (word := _behind(form))), None)
+
+
+def _behind(core: str) -> str | None:
     plain = core.translate(_SIGNS)
     if plain.isalpha():
         return plain if plain in LEXICON else None
@@ -102,6 +110,29 @@ def _matching(pattern: str) -> list[str]:
     order = list(Kind)
     fitting = [word for word in LEXICON if re.fullmatch(pattern, word)]
     return sorted(fitting, key=lambda word: (order.index(LEXICON[word]), len(word), word))
+
+
+def kind_of(word: str) -> Kind | None:
+    """What ``word`` is, letters repeated thrice or more left out; None where it is not in `LEXICON`."""
+    return LEXICON.get(word.lower()) or LEXICON.get((shortened(word) or "").lower())
+
+
+def shortened(word: str) -> str | None:
+    """The word of `LEXICON` in which each run of three or more ("biiitch") is one letter or two; None without one."""
+    return next((form for form in _shorter(word) if form.lower() in LEXICON), None)
+
+
+def _shorter(word: str) -> Iterator[str]:
+    """``word`` with one letter or two for each run, one first."""
+    runs = list(_RUN.finditer(word))
+    if not 0 < len(runs) <= _MOST_RUNS:
+        return
+    for lengths in product((1, 2), repeat=len(runs)):
+        form, done = "", 0
+        for run, length in zip(runs, lengths, strict=True):
+            form += word[done : run.start() + length]
+            done = run.end()
+        yield form + word[done:]
 
 
 def joined(spaced: str) -> str:
