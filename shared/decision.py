@@ -3,7 +3,8 @@ What a comment's findings lead to: one pure function, so that counsel can read i
 
 The rule in one sentence: the strongest finding decides, a category hides only at or above its measured threshold and
 where the category, the account and the finding's source allow it, and whatever falls short of that is proposed to a
-person or merely kept.
+person or merely kept. Evidence that is not certain is known by its source, not by its score: thresholds are measured
+anew with each training, and none of them lets it hide.
 
 Policy: A.10 (a reason for each hide), A.11 (what may be hidden).
 """
@@ -20,8 +21,13 @@ from shared.policy import MODES, CategoryRule, Mode, Policy
 ACTIONS: tuple[Action, ...] = (Action.ALLOW, Action.PROPOSE, Action.HIDE)
 """From the most cautious to the least."""
 
-ONLY_PROPOSES = frozenset({"flood"})
-"""Sources that never hide, whatever their score: many people saying one thing is speech."""
+ONLY_PROPOSES = frozenset({"flood", "likely_link", "likely_personal", "likely_profanity"})
+"""
+Sources that never hide, whatever the score and the thresholds: a person judges what they found.
+
+``flood``: many people saying one thing is speech. ``likely_*``: what a detector saw may be something else. What is
+certain has a source of its own: ``links``, ``personal``, ``masked_profanity``.
+"""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ reaches its ``propose_threshold``, the stronger of the two gives the score, and 
 
 * Off-topic is judged only where the official post is known.
 * What the page itself wrote, and what has no text, is found to hold nothing.
+* Evidence keeps its source: by it `shared.decision` knows what is not certain and never hides.
 * Every finding has a reason in plain words that names its clause.
 
 Policy: A.10 (a reason in words), A.11 (what may be hidden).

@@ -2,6 +2,7 @@
 Detectors: deterministic rules that find evidence in a comment's text, beside the model.
 
 * A detector is pure: the same comment and settings give the same evidence. Only `floods` remembers.
+* Evidence that is not certain has a source of `shared.decision.ONLY_PROPOSES`; its score only ranks it for a person.
 * Evidence points into the original text. Its words never quote the comment: they may go into a reason, and a reason
   is logged and sent (A.10).
 * Work grows linearly with the text. `Sample` bounds how much of a text is looked at.
@@ -40,9 +41,10 @@ class Evidence:
     """
     What a detector saw.
 
-    ``score`` is in 0 to 1, comparable with the model's probabilities. ``spans`` are character offsets of the original
-    text, and may be empty where the evidence is an attachment. ``detail`` is a sentence in plain words. ``matches`` are
-    the subjects of other comments that it rests on.
+    ``score`` is in 0 to 1, comparable with the model's probabilities. ``source`` names the detector, and tells what is
+    certain from what is for a person to judge (`shared.decision.ONLY_PROPOSES`). ``spans`` are character offsets of the
+    original text, and may be empty where the evidence is an attachment. ``detail`` is a sentence in plain words.
+    ``matches`` are the subjects of other comments that it rests on.
     """
 
     category: Category

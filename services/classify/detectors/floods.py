@@ -4,11 +4,14 @@ Floods: comments that repeat others of the last hour nearly word for word, acros
 Many people saying one thing is speech. So this detector only ever proposes (`shared.decision.ONLY_PROPOSES`), and it
 tells which comments are alike, for a person to judge.
 
-Unlike the other detectors it remembers: a window of sketches, bounded in number and in time. What follows from that:
+Unlike the other detectors it remembers: a window of sketches, bounded in number and in time, and the evidence that it
+gave last, bounded in number. What follows from that:
 
 * The first copies of a flood are not found, only those that come when enough others are in the window.
 * Each process of classify sees the comments of its own partitions, and begins with an empty window after a start.
-* A comment never matches itself, and a repeat of one is compared with what came before its first arrival.
+* A comment never matches itself. In the window stands only its latest text that is long enough.
+* A repeat changes nothing: a text of a comment, also one that was edited since, has the evidence of its first arrival,
+  as long as that is kept. Later, and while it stands in the window, it is compared with what came before it.
 
 Policy: A.11.i (spam).
 """
@@ -17,11 +20,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter, OrderedDict, deque
+from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
 from services.classify.detectors import Evidence, Sample
 from services.classify.normalise import normalise
@@ -38,7 +41,7 @@ ALIKE = 0.6
 MOST_MATCHES = 20
 """Matches that the evidence lists, the latest first."""
 MOST_COMPARED = 200
-"""Comments of one shingle that are compared, the latest first: the work for a comment is bounded."""
+"""Comments of one shingle that are compared, the latest of those before: the work for a comment is bounded."""
 WORD = re.compile(r"[^\W_]+")
 
 
@@ -54,14 +57,15 @@ class Floods:
     The detector with its window; not to be shared between threads.
 
     ``copies``: how many other comments must be alike. ``window``: by the time at which comments reached us.
-    ``capacity``: most comments in the window; the oldest leave first.
+    ``capacity``: most comments in the window, and most texts whose evidence is kept; the oldest leave first.
     """
 
     def __init__(self, *, copies: int = 4, window: timedelta = timedelta(hours=1), capacity: int = 5000) -> None:
         self._copies, self._window, self._capacity = copies, window, capacity
         self._entries: OrderedDict[int, _Entry] = OrderedDict()
         self._numbers: dict[str, int] = {}
-        self._holders: dict[int, deque[int]] = {}
+        self._holders: dict[int, list[int]] = {}
+        self._given: OrderedDict[tuple[str, tuple[int, ...]], tuple[Evidence, ...]] = OrderedDict()
         self._next = 0
 
     def __len__(self) -> int:
@@ -74,13 +78,21 @@ class Floods:
         sketch = sketch_of(sample.text)
         if not sketch:
             return ()
-        self._forget(sample.time - self._window)
-        known = self._numbers.get(sample.subject)
+        given = self._given.get((sample.subject, sketch))
+        if given is None:
+            given = self._given[sample.subject, sketch] = self._judge(sample.subject, sample.time, sketch)
+            if len(self._given) > self._capacity:
+                self._given.popitem(last=False)
+        return given
+
+    def _judge(self, subject: str, time: datetime, sketch: tuple[int, ...]) -> tuple[Evidence, ...]:
+        """Compare with what came before, and remember."""
+        self._forget(time - self._window)
+        known = self._numbers.get(subject)
         repeated = known is not None and self._entries[known].sketch == sketch
-        before = known if repeated and known is not None else self._next
-        alike = self._alike(sample, sketch, before)
+        alike = self._alike(subject, time, sketch, known if repeated and known is not None else self._next)
         if not repeated:
-            self._remember(sample.subject, sample.time, sketch)
+            self._remember(subject, time, sketch)
         if len(alike) < self._copies:
             return ()
         return (
@@ -94,21 +106,20 @@ class Floods:
             ),
         )
 
-    def _alike(self, sample: Sample, sketch: tuple[int, ...], before: int) -> list[str]:
-        """Other subjects whose text is a copy, the latest first, each once."""
-        shared = Counter(
-            number
-            for shingle in sketch
-            for number in islice(reversed(self._holders.get(shingle, ())), MOST_COMPARED)
-            if number < before
-        )
-        found: dict[str, None] = {}
-        for number in sorted(shared, reverse=True):
-            entry = self._entries[number]
-            inside = sample.time is not None and abs(sample.time - entry.time) <= self._window
-            if entry.subject != sample.subject and inside and similarity(sketch, entry.sketch) >= ALIKE:
-                found[entry.subject] = None
-        return list(found)
+    def _alike(self, subject: str, time: datetime, sketch: tuple[int, ...], before: int) -> list[str]:
+        """Other subjects whose text is a copy that came earlier, the latest first."""
+        sharing: set[int] = set()
+        for shingle in sketch:
+            holders = self._holders.get(shingle, [])
+            end = bisect_left(holders, before)
+            sharing.update(holders[max(0, end - MOST_COMPARED) : end])
+        return [
+            entry.subject
+            for entry in (self._entries[number] for number in sorted(sharing, reverse=True))
+            if entry.subject != subject
+            and abs(time - entry.time) <= self._window
+            and similarity(sketch, entry.sketch) >= ALIKE
+        ]
 
     def _remember(self, subject: str, time: datetime, sketch: tuple[int, ...]) -> None:
         number, self._next = self._next, self._next + 1
@@ -117,7 +128,7 @@ class Floods:
             self._drop(earlier)
         self._entries[number], self._numbers[subject] = _Entry(subject, time, sketch), number
         for shingle in sketch:
-            self._holders.setdefault(shingle, deque()).append(number)
+            self._holders.setdefault(shingle, []).append(number)
         while len(self._entries) > self._capacity:
             self._drop(next(iter(self._entries)))
 
@@ -131,7 +142,7 @@ class Floods:
         del self._numbers[entry.subject]
         for shingle in entry.sketch:
             holders = self._holders[shingle]
-            holders.remove(number)
+            del holders[bisect_left(holders, number)]
             if not holders:
                 del self._holders[shingle]
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 CERTAIN, LIKELY, WEAK = 0.92, 0.8, 0.5
-"""Only `CERTAIN` is sure enough to hide a comment; the others are for a person to judge."""
+"""Only `CERTAIN` can hide a comment; the others are for a person to judge, and their source says so."""
 
 
 class Kind(StrEnum):

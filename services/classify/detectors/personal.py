@@ -5,10 +5,12 @@ What counts is the tie to another person. An address, number or plate by itself 
 place; the writer's own is theirs to give; what the official post gives is public. Three levels say how sure it is:
 
 * Certain: a full address with words that make it somebody's home, a private phone ("his cell"), or a plate under its
-  name with the car or the person that it belongs to. Only these are sure enough to hide.
+  name with the car or the person that it belongs to. Only these can hide.
 * Likely: the same with a part left out, a position of police at this moment, a social security number, an e-mail
-  address of a person. A person judges these.
+  address of a person.
 * Weak: a name beside an address, a place without a word for now, a phone with a call to ring somebody.
+
+Likely and weak finds have a source that never hides, whatever the thresholds: a person judges them.
 
 Less than certain on purpose: pets and their owners, officials' numbers, questions, the writer's family, calls for help,
 plates that are looked for.
@@ -41,6 +43,9 @@ from services.classify.detectors.places import Street, named_streets, positions,
 from services.classify.detectors.plain import plain
 from shared.categories import Category
 
+SOURCE, LIKELY_SOURCE = "personal", "likely_personal"
+"""The second never hides (`shared.decision.ONLY_PROPOSES`)."""
+
 
 @dataclass(frozen=True)
 class Personal:
@@ -53,7 +58,7 @@ class Personal:
     own_numbers: tuple[str, ...] = ()
 
     def __call__(self, sample: Sample) -> Sequence[Evidence]:
-        """One piece of evidence for the whole comment: the surest find gives score and words, each gives a span."""
+        """One piece of evidence for the whole comment: the surest find gives score, source and words, each a span."""
         text, post = plain(sample.text), plain(sample.post or "").text
         seen = [
             *_unless_pets(text.text, post, _homes(text.text, post)),
@@ -69,7 +74,7 @@ class Personal:
             Evidence(
                 category=Category.PUBLIC_SAFETY,
                 score=surest.score,
-                source="personal",
+                source=SOURCE if surest.score >= CERTAIN else LIKELY_SOURCE,
                 spans=tuple(text.span(*ends) for ends in sorted({(sighting.start, sighting.end) for sighting in seen})),
                 detail=surest.kind.value,
             ),

@@ -6,6 +6,9 @@ Both are only found here, with how sure the words are. Whether an address is any
 A position counts when police or a checkpoint, a verb of standing or a number of units, and a place come together:
 
 * With a word for this moment ("right now", "just passed"), or with snipers and teams at a door, it is live.
+* Units with a number and dogs ("unit 42", "car 12", "K9") are police too; a flat or a train car is not.
+* Without a verb of standing ("cops at 5th and Main") a word for this moment must come with it, and nothing that tells
+  of work in the open ("helping kids", "for the parade") or asks for police.
 * Without one it may be old news: a weak sign.
 * Habits ("they always sit behind the mill"), the past, questions and wishes give nothing: they are talk about the
   police, and the place may be known to all.
@@ -119,6 +122,8 @@ def named_streets(post: str) -> frozenset[tuple[str, str]]:
 
 
 _POLICE = (
+    r"(?:patrol[ ]|police[ ])?(?:unit|car)[ ]?#?[ ]?[0-9]{1,4}|(?:k-?9s?|canines?)(?:[ ](?:units?|officers?|teams?))?|"
+    r"(?:patrol|police|marked|state)[ ]units?|units|marked[ ](?:cars?|suvs?)|constables?|"
     r"cops?|cop[ ]cars?|police(?:[ ](?:cars?|staging|suv))?|officers?|deput(?:y|ies)|troopers?|state[ ]police|"
     r"staties?|sheriff'?s?|cruisers?|squad[ ]cars?|patrol(?:[ ]cars?)?|unmarked(?:[ ](?:cars?|units?|vans?|suvs?|"
     r"trucks?))?|undercovers?|"
@@ -135,6 +140,8 @@ _STANDS = (
 _CROSS = r"[\w'.]{1,15}(?:[ ][\w'.]{1,15})?[ ](?:and|&|n|y|at)[ ](?:the[ ])?[\w'.]{1,15}"
 _ROAD = r"(?:rt|rte|route|hwy|highway|us|sr|cr|i|exit|bypass)[ .-]{0,2}[0-9]{1,3}"
 _LANDMARK = (
+    r"7[ -]?(?:eleven|11)|target|costco|kroger|food[ ]lion|circle[ ]k|speedway|exxon|citgo|sunoco|"
+    r"home[ ]depot|lowe'?s|cvs|walgreens|rite[ ]aid|"
     r"lot|garage|deck|station|bridge|exit|ramp|overpass|underpass|median|shell|chevron|wawa|sheetz|walmart|mcdonald'?s|"
     r"store|shop|mall|church|school|bank|gas|diner|motel|plaza|mart|park|gym|library|post[ ]office|laundromat|"
     r"sign|cut|roof|"
@@ -188,6 +195,48 @@ _NO_PLACE = re.compile(
     r"coffee|booth|this page|facebook|channel|duty|scene|time|times|god|police|chief)\b",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"(?:unit|car)[ ]?#?[ ]?[0-9]", re.IGNORECASE)
+_NO_UNIT_BEFORE = re.compile(
+    rf"(?:\b(?:{_TYPES}|in|into|of|from|to|on|my|our|your|his|her|their|lives?|apartments?|apts?|housing|storage|rental|"
+    r"train|race|rail|metro|dining|subway|cable|ac|hvac|window|mobile|blood|medical|dental|no|every|each|stolen|"
+    r"power|air|condo|public|vacant|empty)[.,]?|\#)[ ]{1,2}$",
+    re.IGNORECASE,
+)
+_NO_UNIT = re.compile(
+    r"\b(?:trains?|passengers?|conductor|rail|metro|subway|lap|laps|race|racing|pit[ ]crew|rent|rents|lease|landlord|"
+    r"tenants?|vacant|apartments?|condos?|bedrooms?|stor(?:e|age)d?|burn(?:ed|ing)?|flood(?:ed|ing)?|for[ ]sale)\b",
+    re.IGNORECASE,
+)
+"""What makes a "unit" or a "car" a flat, a store room or a carriage: before it, and anywhere in its sentence."""
+
+_COPULA = re.compile(
+    r"(?:['’](?:s|re))?(?:[ ]{1,2}(?:is|are|r|all|still|now|currently|over|right[ ]now|rn))*[ ]{1,3}", re.IGNORECASE
+)
+_POINT = re.compile(
+    r"(?:at|behind|by|near|under|outside|off|across[ ]from|next[ ]to|in[ ]front[ ]of|"
+    r"on(?=[ ](?:rt|rte|route|hwy|highway|us|sr|cr|i|[0-9])))\b",
+    re.IGNORECASE,
+)
+_THIS_MOMENT = re.compile(
+    r"\b(?:right[ ]now|rn|right[ ]this[ ](?:minute|second)|atm|as[ ]we[ ]speak|currently|still[ ]there|heads[ ]up|"
+    r"slow[ ]down|just[ ](?:saw|passed|drove[ ]by)|ahorita|ahora|ya[ ]mismo|now(?=\s{0,3}(?:[,.!;)]|$)))\b",
+    re.IGNORECASE,
+)
+_IN_THE_OPEN = re.compile(
+    r"\b(?:helping|directing|handing|giving|reading|playing|serving|visiting|teaching|greeting|meeting|talking|speaking|"
+    r"cooking|dancing|waving|escorting|raising|collecting|selling|doing|making|taking|getting|being|responding|"
+    r"investigating|working|searching|looking|for|because|since|with|thank\w*|love|great|good|awesome|bless|pray\w*|"
+    r"safe|please|send|sent|call|called|calling|get|can|want|wants|no|not|never|isn'?t|aren'?t|ain'?t|zero|without|"
+    r"hope|maybe|probably|heard|hear|"
+    r"drunk|accident|crash|wreck|fire|shots?|shooting|parade|festival|cookout|game|event|ceremony|lunch|"
+    r"breakfast)\b",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(
+    r"(?:[ ,]{1,2}(?:right[ ]now|rn|now|currently|atm))?[ ]{1,2}(?:is|are|has|have|does|do|did|can|will|just|keep|"
+    r"look|seem|deserve|really)\b",
+    re.IGNORECASE,
+)
 _BREAK = re.compile(r"[!?\n]|[.:;](?=\s)")
 _ABOUT_STOPS = re.compile(rf"\b(?:{_CHECK}|dui|sobriety|speed(?:ing)?[ ](?:detail|enforcement))\b", re.IGNORECASE)
 _REACH = 110
@@ -210,6 +259,8 @@ def positions(text: str, post: str) -> Iterator[Position]:
         first, last = _clause(text, anchor.start(), anchor.end())
         placed = _placed(text, anchor, first, last, about_stops)
         doubt = _NOT_LIVE if anchor["team"] else _NOT_NOW
+        if anchor["police"] and _is_no_unit(text, anchor, first, last):
+            continue
         if placed and not doubt.search(text, first, min(last + 1, len(text))) and _is_news(placed["place"], known):
             live = bool(anchor["team"]) or _is_now(text, anchor.start(), placed.end())
             yield Position(anchor.start(), placed.end(), live)
@@ -229,8 +280,31 @@ def _placed(text: str, anchor: re.Match[str], first: int, last: int, about_stops
         match = _DIRECT.match(text, anchor.end(), last)
         if match and not (named or about_stops or _COUNTED.search(text, first, anchor.start())):
             hidden = _HIDDEN.match(text, match.end("between")) and _is_now(text, anchor.start(), match.end())
-            match = match if hidden else None
+            match = match if hidden or _is_pointed_out(text, anchor, match, first, last) else None
     return None if match is None or _NOT_THEIRS.search(match["between"]) else match
+
+
+def _is_no_unit(text: str, anchor: re.Match[str], first: int, last: int) -> bool:
+    """Whether a "unit" or "car" is a flat, a store room or a carriage; "units" alone need a number before them."""
+    if anchor.group().lower() == "units":
+        if not _COUNTED.search(text, first, anchor.start()):
+            return True
+    elif not _NUMBERED.match(anchor.group()):
+        return False
+    before = text[max(first, anchor.start() - 16) : anchor.start()]
+    return bool(_NO_UNIT_BEFORE.search(before) or _NO_UNIT.search(text, first, last))
+
+
+def _is_pointed_out(text: str, anchor: re.Match[str], placed: re.Match[str], first: int, last: int) -> bool:
+    """Whether "cops at 5th and Main right now" tells where they are: now, in this sentence, and nothing in the open."""
+    copula = _COPULA.fullmatch(placed["between"])
+    if not copula or not _POINT.match(text, placed.end("between")):
+        return False
+    named = re.search(r"\b(?:the|that|this)[ ]$", text[first : anchor.start()], re.IGNORECASE)
+    if placed["between"].isspace() and (named or _GOES_ON.match(text, placed.end(), last)):
+        return False
+    window = max(first, anchor.start() - 60), min(last, placed.end() + 60)
+    return bool(_THIS_MOMENT.search(text, *window)) and not _IN_THE_OPEN.search(text, first, last)
 
 
 def _clause(text: str, start: int, end: int) -> tuple[int, int]:

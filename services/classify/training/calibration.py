@@ -60,13 +60,14 @@ def probabilities(logits: Any, calibration: Calibration) -> Any:
     return 1 / (1 + np.exp(-(numbers[:, 0] * logits + numbers[:, 1])))
 
 
-def choose(rows: Sequence[Row], scores: Any) -> dict[Category, Thresholds]:
+def choose(rows: Sequence[Row], scores: Any, hiding: Any) -> dict[Category, Thresholds]:
     """
     Thresholds by the rule of this module.
 
     Args:
         rows: comments that the judging models never saw.
         scores: ``(n, 9)``, the stronger of model and detectors.
+        hiding: the same without what may only be proposed.
     """
     import numpy as np
 
@@ -84,7 +85,7 @@ def choose(rows: Sequence[Row], scores: Any) -> dict[Category, Thresholds]:
     for column, category in enumerate(CATEGORIES):
         propose = round(best[1] if category is Category.OFF_TOPIC else best[2], 2)
         known = labels[:, column] != UNKNOWN
-        hide = None if category in NEVER_HIDDEN else _hide(labels[known, column], scores[known, column], propose)
+        hide = None if category in NEVER_HIDDEN else _hide(labels[known, column], hiding[known, column], propose)
         found[category] = Thresholds(propose, hide)
     return found
 

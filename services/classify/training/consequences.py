@@ -14,7 +14,7 @@ from services.classify.policy import findings
 from services.classify.service import detectors
 from services.classify.training.data import Row
 from shared.categories import CATEGORIES
-from shared.decision import decide
+from shared.decision import ONLY_PROPOSES, decide
 from shared.events import Action
 from shared.policy import Policy
 
@@ -43,13 +43,19 @@ def _with_sites(policy: Policy, sites: tuple[str, ...]) -> Policy:
     return policy.model_copy(update={"city": city})
 
 
-def strongest(probabilities: Any, evidence: Sequence[Sequence[Evidence]]) -> Any:
-    """``(n, 9)``: for each category the highest of the model's probability and the detectors' scores."""
+def strongest(probabilities: Any, evidence: Sequence[Sequence[Evidence]], *, hiding: bool = False) -> Any:
+    """
+    ``(n, 9)``: for each category the highest of the model's probability and the detectors' scores.
+
+    Args:
+        hiding: leave out what may only be proposed (`shared.decision.ONLY_PROPOSES`).
+    """
     scores = probabilities.copy()
     for number, seen in enumerate(evidence):
         for item in seen:
-            column = CATEGORIES.index(item.category)
-            scores[number, column] = max(scores[number, column], item.score)
+            if not (hiding and item.source in ONLY_PROPOSES):
+                column = CATEGORIES.index(item.category)
+                scores[number, column] = max(scores[number, column], item.score)
     return scores
 
 

@@ -80,12 +80,12 @@ def cross(folds: Sequence[Judged], policy: Policy) -> Crossed:
         others = [other for other in folds if other is not fold]
         chosen, own = choose_on(others, policy), evidence_of(fold.rows, policy)
         chances = probabilities(fold.served, fit(others))
-        scores = strongest(chances, own)
+        scores, hiding = strongest(chances, own), strongest(chances, own, hiding=True)
         rows += fold.rows
         actions += actions_of(fold.rows, chances, own, with_thresholds(policy, chosen))
         parts["scores"].append(scores)
         parts["proposed"].append(scores >= np.array([chosen[category].propose for category in CATEGORIES]))
-        parts["hidden"].append(scores >= np.array([chosen[category].hide or 9.0 for category in CATEGORIES]))
+        parts["hidden"].append(hiding >= np.array([chosen[category].hide or 9.0 for category in CATEGORIES]))
         parts["fold"].append(np.full(len(fold.rows), number))
     return Crossed(rows, actions=actions, **{name: np.concatenate(values) for name, values in parts.items()})
 
@@ -99,13 +99,16 @@ def choose_on(folds: Sequence[Judged], policy: Policy) -> dict[Category, Thresho
     import numpy as np
 
     rows: list[Row] = []
-    scores = []
+    scores: list[Any] = []
+    hiding: list[Any] = []
     for fold in folds:
         others = [other for other in folds if other is not fold] or [fold]
         seen: list[list[Evidence]] = evidence_of(fold.rows, policy)
-        scores.append(strongest(probabilities(fold.served, fit(others)), seen))
+        chances = probabilities(fold.served, fit(others))
+        scores.append(strongest(chances, seen))
+        hiding.append(strongest(chances, seen, hiding=True))
         rows += fold.rows
-    return choose(rows, np.concatenate(scores))
+    return choose(rows, np.concatenate(scores), np.concatenate(hiding))
 
 
 def _measured(truth: Any, found: Any) -> Measured:

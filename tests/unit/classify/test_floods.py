@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.classify.detectors import Sample
-from services.classify.detectors.floods import SCORE, SOURCE, Floods, similarity, sketch_of
+from services.classify.detectors.floods import MOST_COMPARED, SCORE, SOURCE, Floods, similarity, sketch_of
 from shared.decision import ONLY_PROPOSES, decide
 from shared.events import Action, Finding
 from shared.policy import load_policy
@@ -63,6 +65,55 @@ def test_a_repeat_of_a_comment_changes_nothing() -> None:
     assert len(floods) == 10
 
 
+def test_more_copies_than_are_compared_have_the_same_evidence_when_they_come_again() -> None:
+    floods, order = Floods(), list(range(MOST_COMPARED + 60))
+    first = [floods(at(number)) for number in order]
+    assert all(first[4:])
+    random.Random(1).shuffle(order)
+    assert [floods(at(number)) for number in order] == [first[number] for number in order]
+    [evidence] = floods(at(999))
+    assert evidence.matches[0] == f"facebook:1:{len(order) - 1}", "a repeat is not taken for a new copy"
+
+
+def test_a_repeat_long_after_its_hour_changes_nothing() -> None:
+    floods = Floods()
+    first = [floods(at(number)) for number in range(8)]
+    floods(at(50, OTHER, minutes=200))
+    assert [floods(at(number, minutes=0)) for number in range(8)] == first
+    assert [floods(at(number, minutes=201)) for number in range(8)] == first, "however late it was delivered again"
+    assert len(floods) == 1
+
+
+def test_an_old_text_that_comes_again_after_an_edit_changes_nothing() -> None:
+    floods = filled()
+    old, new = at(9), at(9, OTHER)
+    before, after = floods(old), floods(new)
+    assert before
+    assert after == ()
+    late = [floods(at(number)) for number in range(20, 26)]
+    assert [floods(old), floods(new), floods(old)] == [before, after, before]
+    assert [floods(at(number)) for number in range(20, 26)] == late
+    [evidence] = floods(at(30))
+    assert "facebook:1:9" not in evidence.matches, "its latest text is no copy"
+
+
+def test_an_edit_of_one_copy_leaves_the_evidence_of_the_others() -> None:
+    floods = filled()
+    first = floods(at(9))
+    floods(at(0, OTHER))
+    assert floods(at(9)) == first
+
+
+def test_a_repeat_whose_evidence_is_no_longer_kept_is_compared_with_what_came_before_it() -> None:
+    count = MOST_COMPARED + 60
+    floods = Floods(capacity=count + 1)
+    first = [floods(at(number)) for number in range(count)]
+    for number in range(count + 1):
+        floods(at(999, f"{OTHER} {number} {number} {number}"))
+    assert [floods(at(number)) for number in range(count)] == first
+    assert len(floods) == count + 1
+
+
 def test_one_comment_that_is_edited_again_and_again_is_no_flood() -> None:
     floods = Floods(copies=2)
     assert [floods(at(1, f"{COPY} {number}")) for number in range(10)] == [()] * 10
@@ -94,6 +145,30 @@ def test_the_window_is_bounded_and_the_oldest_leave_first() -> None:
         floods(at(number, f"{OTHER} {'x' * (number + 1)} number {'y' * (number + 1)} and more"))
     assert len(floods) == 10
     assert len(floods._holders) <= 10 * 24
+
+
+def pour(floods: Floods, start: int, count: int) -> None:
+    """``count`` comments that share words: each third one a copy, each edited once, each fifth delivered again."""
+    words = [f"word{number}" for number in range(60)]
+    for number in range(start, start + count):
+        draw = random.Random(number)
+        text = COPY if number % 3 == 0 else " ".join(draw.choices(words, k=30))
+        floods(at(number, text, minutes=number / 100))
+        floods(at(number, f"{text} {draw.choice(words)} and that is all", minutes=number / 100))
+        if number % 5 == 0:
+            floods(at(number, text, minutes=number / 100))
+
+
+def test_what_is_remembered_stays_as_large_however_many_comments_come() -> None:
+    floods, sizes = Floods(capacity=100), []
+    for start in range(10_000, 12_000, 400):
+        pour(floods, start, 400)
+        sizes.append(len(pickle.dumps(floods)))
+        assert len(floods) <= 100
+        assert len(floods._numbers) == len(floods)
+        assert sum(map(len, floods._holders.values())) <= 100 * 24
+        assert len(floods._given) <= 100
+    assert max(sizes) < 1.1 * min(sizes)
 
 
 def test_without_subject_or_time_nothing_is_remembered() -> None:

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from services.classify.detectors import LONGEST, Evidence, Sample
 from services.classify.detectors.identifiers import CERTAIN, LIKELY, WEAK
 from services.classify.detectors.personal import Personal
-from shared.categories import Category
-from shared.policy import load_policy
+from services.classify.policy import findings
+from shared.categories import CATEGORIES, Category
+from shared.decision import decide
+from shared.events import Action
+from shared.policy import Mode, Policy, load_policy
 
 detect = Personal(own_numbers=("757-555-0100",))
 
@@ -219,7 +222,8 @@ def found(text: str, post: str | None = None) -> Evidence | None:
 def test_a11g_what_may_endanger_somebody_is_seen(text: str, held: str, score: float) -> None:
     evidence = found(text)
     assert evidence is not None
-    assert (evidence.category, evidence.source, evidence.score) == (Category.PUBLIC_SAFETY, "personal", score)
+    source = "personal" if score == CERTAIN else "likely_personal"
+    assert (evidence.category, evidence.source, evidence.score) == (Category.PUBLIC_SAFETY, source, score)
     assert held in [text[span.start : span.end] for span in evidence.spans]
 
 
@@ -244,9 +248,26 @@ def test_what_the_post_itself_made_public_may_be_shared(post: str, text: str) ->
     assert found(text, "Thank you all for coming.") is not None
 
 
-def test_only_what_is_certain_can_hide() -> None:
+def hiding_from(threshold: float) -> Policy:
+    """The shipped policy, which hides in the category from ``threshold``."""
+    shipped = load_policy()
+    change = {"mode": Mode.HIDE, "propose_threshold": 0.4, "hide_threshold": threshold}
+    rule = shipped.categories[Category.PUBLIC_SAFETY].model_copy(update=change)
+    return shipped.model_copy(update={"categories": {**shipped.categories, Category.PUBLIC_SAFETY: rule}})
+
+
+@pytest.mark.policy("A.11.g")
+@pytest.mark.parametrize(("text", "held", "score"), SEEN)
+def test_a11g_only_what_is_certain_hides_whatever_the_thresholds(text: str, held: str, score: float) -> None:
+    policy = hiding_from(0.5)
+    seen = findings([0.0] * len(CATEGORIES), detect(Sample(text)), policy, post_known=False)
+    assert decide(seen, policy).action is (Action.HIDE if score == CERTAIN else Action.PROPOSE)
+
+
+def test_what_is_certain_can_hide_and_the_rest_is_proposed_by_the_shipped_policy() -> None:
     rule = load_policy().categories[Category.PUBLIC_SAFETY]
-    assert rule.propose_threshold <= WEAK < LIKELY < rule.hide_threshold <= CERTAIN
+    assert rule.propose_threshold <= WEAK < LIKELY < CERTAIN
+    assert rule.hide_threshold <= CERTAIN
 
 
 def test_all_finds_share_one_piece_of_evidence() -> None:

@@ -9,6 +9,11 @@ from hypothesis import strategies as st
 from services.classify.detectors import Sample
 from services.classify.detectors.profanity import masked_profanity
 from services.classify.lexicon import LEXICON, Kind, unmasked
+from services.classify.policy import findings
+from shared.categories import CATEGORIES, Category
+from shared.decision import decide
+from shared.events import Action
+from shared.policy import Mode, load_policy
 
 MASKED = [
     ("what a load of bullsh1t", "bullsh1t"),
@@ -24,6 +29,16 @@ MASKED = [
     ("sh\u200b!t", "sh\u200b!t"),
     ("a$$", "a$$"),
 ]
+LIKELY = [
+    "s*** road again",
+    "f**ing clowns",
+    "exit at a55",
+    "a$$",
+    "they p*ck on us",
+    "b*s of the council",
+    "the s***s on Elm",
+]
+"""One letter, another length, or a word that is harmless by itself: masks that may hide something else."""
 NONE = [
     "thank you officers!!",
     "@ashley knows, ask @dick_2",
@@ -53,6 +68,31 @@ def test_a11b_a_masked_word_is_found_where_it_stands(text: str, place: str) -> N
 @pytest.mark.parametrize("text", NONE)
 def test_what_is_no_mask_of_a_vulgar_word_is_left_alone(text: str) -> None:
     assert masked_profanity(Sample(text)) == ()
+
+
+def action(text: str) -> Action:
+    """What would follow if the category hid from 0.5."""
+    shipped = load_policy()
+    change = {"mode": Mode.HIDE, "propose_threshold": 0.4, "hide_threshold": 0.5}
+    rule = shipped.categories[Category.VULGAR].model_copy(update=change)
+    policy = shipped.model_copy(update={"categories": {**shipped.categories, Category.VULGAR: rule}})
+    seen = findings([0.0] * len(CATEGORIES), masked_profanity(Sample(text)), policy, post_known=False)
+    return decide(seen, policy).action
+
+
+@pytest.mark.policy("A.11.b")
+@pytest.mark.parametrize("text", [text for text, _ in MASKED])
+def test_a11b_only_a_certain_mask_hides_whatever_the_thresholds(text: str) -> None:
+    [evidence] = masked_profanity(Sample(text))
+    certain = text not in LIKELY
+    assert evidence.source == ("masked_profanity" if certain else "likely_profanity")
+    assert action(text) is (Action.HIDE if certain else Action.PROPOSE)
+
+
+@pytest.mark.parametrize("text", LIKELY)
+def test_a_mask_that_may_hide_another_word_is_for_a_person_to_judge(text: str) -> None:
+    assert action(text) is Action.PROPOSE
+    assert action(f"{text}, you sh!t") is Action.HIDE, "the surest mask counts"
 
 
 def test_all_places_are_one_piece_of_evidence_in_the_order_of_the_text() -> None:

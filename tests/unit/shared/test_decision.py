@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.categories import CATEGORIES, Category
-from shared.decision import ACTIONS, decide
+from shared.decision import ACTIONS, ONLY_PROPOSES, decide
 from shared.events import Action, Finding, Urgency
 from shared.policy import MODES, Mode, Policy, load_policy
 
@@ -50,6 +50,27 @@ def test_a11_a_category_hides_only_above_its_threshold_and_where_both_modes_allo
 ) -> None:
     decision = decide([finding(score)], policy_with(mode), account)
     assert decision.action is action
+
+
+@pytest.mark.policy("A.11")
+@pytest.mark.parametrize("source", ["flood", "likely_link", "likely_personal", "likely_profanity"])
+def test_a11_what_is_not_certain_is_proposed_and_never_hidden_whatever_score_and_threshold(source: str) -> None:
+    policy = policy_with(Mode.HIDE)
+    rule = policy.categories[Category.VULGAR].model_copy(update={"hide_threshold": 0.5})
+    policy = policy.model_copy(update={"categories": {**policy.categories, Category.VULGAR: rule}})
+    for score in (0.5, 0.8, 1.0):
+        seen = finding(score).model_copy(update={"source": source})
+        assert decide([seen], policy, Mode.HIDE).action is Action.PROPOSE
+    assert source in ONLY_PROPOSES
+
+
+@pytest.mark.parametrize("source", ["links", "personal", "masked_profanity", "model"])
+def test_what_is_certain_hides_and_no_likely_find_beside_it_changes_that(source: str) -> None:
+    policy = policy_with(Mode.HIDE)
+    sure = finding(0.92).model_copy(update={"source": source})
+    likely = finding(1.0).model_copy(update={"source": "likely_profanity"})
+    decision = decide([likely, sure], policy)
+    assert (decision.action, decision.finding) == (Action.HIDE, sure)
 
 
 def test_nothing_found_is_allowed_without_a_reason(policy: Policy) -> None:
