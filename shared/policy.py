@@ -8,6 +8,7 @@ Policy: A.5 (business hours), A.10 (reasons), A.11 (categories), A.14 (weekends 
 """
 
 import hashlib
+import re
 import tomllib
 from datetime import date, time
 from enum import StrEnum
@@ -16,6 +17,7 @@ from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -57,13 +59,45 @@ def _known_zone(name: object) -> object:
     return name
 
 
+_SUFFIX = re.compile(r"[^.]*|(?:ac|co|com|edu|gob|gov|net|org)\.[a-z]{2}|(?:(?:k12|cc|lib|state)\.)?[a-z]{2}\.us")
+"""The common public suffixes; classify knows the whole list and refuses the others at start."""
+
+
+def _site(entry: str) -> str:
+    """A domain, perhaps with a path; `ValueError` says what to write instead, without the entry itself."""
+    host, _, path = entry.partition("/")
+    if not entry.strip():
+        raise ValueError("is blank: write a domain such as riverbend.gov, or leave the entry out")
+    if re.search(r"\s", entry):
+        raise ValueError("holds a space: write each domain as an entry of its own")
+    if "//" in entry or re.match(r"[a-z]+:(?![0-9])", host, re.IGNORECASE):
+        raise ValueError("has a scheme or an empty part: write riverbend.gov, without https:// and without //")
+    if host.startswith(("*", ".")):
+        raise ValueError("begins with a wildcard: write riverbend.gov, its subdomains are included anyway")
+    if ":" in host:
+        raise ValueError("has a port: write the domain alone, every port of it is included")
+    if host != host.lower():
+        raise ValueError("has capitals in the domain: write it in small letters")
+    if not re.fullmatch(r"(?!-)[\w-]{1,63}(?<!-)(?:\.(?!-)[\w-]{1,63}(?<!-))*", host):
+        raise ValueError("is no domain: write letters, digits, hyphens and dots, such as riverbend.gov")
+    if _SUFFIX.fullmatch(host):
+        raise ValueError(
+            "is a public suffix, which would allow every site below it: write the city's own domain, as riverbend.gov"
+        )
+    if re.search(r"[?#\\]|%2[ef]|(?:^|/)\.{1,2}(?:/|$)", path, re.IGNORECASE):
+        raise ValueError("has a path that is not plain: write it without ?, #, \\, %2e, %2f, . and .. as parts")
+    return entry
+
+
 class City(_Table):
     """Whose pages these are."""
 
     name: str = Field(min_length=1)
     division: str = Field(min_length=1)
     zone: Annotated[str, BeforeValidator(_known_zone)] = Field(description="IANA zone of the city")
-    allowed_domains: tuple[str, ...] = ()
+    allowed_domains: tuple[Annotated[str, AfterValidator(_site)], ...] = Field(
+        default=(), description="domains in small letters, subdomains included; an entry may have a path (A.11.i)"
+    )
     phone_numbers: tuple[Annotated[str, Field(pattern=r"(\D*\d){7,15}\D*$")], ...] = ()
 
 
@@ -112,7 +146,11 @@ class Measured(_Table):
 
 
 class CategoryRule(_Table):
-    """One letter of A.11: its words, how far a machine may go, and from which score on."""
+    """
+    One letter of A.11: its words, how far a machine may go, and from which score on.
+
+    With the mode ``hide``, ``measured_at_hide`` is required: nothing is hidden with a precision that nobody states.
+    """
 
     clause: str
     title: str = Field(min_length=1)
@@ -169,6 +207,12 @@ class Policy(_Table):
         for category in (Category.OFF_TOPIC, Category.IP_VIOLATION):
             if self.categories[category].mode is Mode.HIDE:
                 raise ValueError(f"{category} cannot be settled by text alone: its mode is propose or observe")
+        for category, rule in self.categories.items():
+            if rule.mode is Mode.HIDE and rule.measured_at_hide is None:
+                raise ValueError(
+                    f"{category} has the mode hide and no measured_at_hide: state the precision and the recall at its "
+                    "hide_threshold, or let a person decide with the mode propose"
+                )
         return self
 
 

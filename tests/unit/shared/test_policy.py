@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -72,6 +73,39 @@ def test_a_machine_cannot_be_told_to_hide_off_topic_comments(tmp_path: Path) -> 
     wrong.write_text(before + "[categories.off_topic]" + after.replace('mode = "propose"', 'mode = "hide"', 1))
     with pytest.raises(SettingsInvalid, match="cannot be settled by text alone"):
         load_policy(wrong)
+
+
+STATED = re.compile(r"^measured_at_hide = .*\n", re.MULTILINE)
+
+
+@pytest.mark.policy("A.10", "A.11")
+def test_what_is_shipped_to_hide_states_a_precision_of_at_least_0_95() -> None:
+    hides = {name: rule.measured_at_hide for name, rule in load_policy().categories.items() if rule.mode is Mode.HIDE}
+    assert [name for name, measured in hides.items() if measured is None or measured.precision < 0.95] == []
+
+
+def without_measured_at_hide(category: Category, mode: Mode) -> str:
+    """The shipped file, its ``category`` with this mode and without what was measured at its hide threshold."""
+    before, head, after = SHIPPED.read_text().partition(f"[categories.{category}]\n")
+    table, other, rest = after.partition("\n[")
+    table = STATED.sub("", re.sub(r'^mode = "\w+"', f'mode = "{mode}"', table, flags=re.MULTILINE))
+    return before + head + table + other + rest
+
+
+@pytest.mark.policy("A.10")
+@pytest.mark.parametrize("category", [Category.VULGAR, Category.SOLICITATION, Category.SPAM_LINKS])
+def test_a_city_cannot_hide_with_a_precision_that_it_does_not_state(tmp_path: Path, category: Category) -> None:
+    city = tmp_path / "city.toml"
+    city.write_text(without_measured_at_hide(category, Mode.HIDE))
+    with pytest.raises(SettingsInvalid, match=rf"city\.toml: .*{category} has the mode hide and no measured_at_hide"):
+        load_policy(city)
+
+
+@pytest.mark.parametrize("mode", [Mode.PROPOSE, Mode.OBSERVE])
+def test_what_hides_nothing_may_leave_its_precision_out(tmp_path: Path, mode: Mode) -> None:
+    city = tmp_path / "city.toml"
+    city.write_text(without_measured_at_hide(Category.SPAM_LINKS, mode))
+    assert load_policy(city).categories[Category.SPAM_LINKS].measured_at_hide is None
 
 
 @pytest.mark.parametrize("content", [b"city = [", b"\xff\xfe"])
