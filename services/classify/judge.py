@@ -7,15 +7,15 @@ The service and the command line share it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from services.classify.detectors import Detector, Sample
-from services.classify.model import Model, Pair
+from services.classify.model import Model, Pair, Scores, read
 from services.classify.policy import MODEL, findings
 from services.classify.reasons import moving_words
 from shared.categories import CATEGORIES
-from shared.events import Finding
+from shared.events import Finding, Span
 from shared.policy import Policy
 
 
@@ -40,14 +40,18 @@ class Judge:
 
     async def __call__(self, samples: Sequence[Sample]) -> list[Verdict]:
         """One verdict for each sample. Raises what the model raises: then the whole batch is not judged."""
+        readings = await read(self.model, _pairs(samples))
+        verdicts = await self._verdicts(samples, [reading.scores for reading in readings])
         return [
-            await self._explained(sample, verdict)
-            for sample, verdict in zip(samples, await self.without_reasons(samples), strict=True)
+            await self._explained(sample, verdict, reading.stretches)
+            for sample, verdict, reading in zip(samples, verdicts, readings, strict=True)
         ]
 
     async def without_reasons(self, samples: Sequence[Sample]) -> list[Verdict]:
         """The same scores and findings, without the words that moved the model."""
-        rows = await self.model.score([Pair(sample.text, sample.post) for sample in samples])
+        return await self._verdicts(samples, await self.model.score(_pairs(samples)))
+
+    async def _verdicts(self, samples: Sequence[Sample], rows: Iterable[Scores]) -> list[Verdict]:
         # Off the event loop: a text made to be slow must not hold up webhooks of the same process.
         return await asyncio.to_thread(
             lambda: [self._verdict(sample, row.tolist()) for sample, row in zip(samples, rows, strict=True)]
@@ -59,12 +63,16 @@ class Judge:
         evidence = [seen for detector in self._detectors for seen in detector(sample)]
         return Verdict(tuple(scores), findings(scores, evidence, self._policy, post_known=bool(sample.post)))
 
-    async def _explained(self, sample: Sample, verdict: Verdict) -> Verdict:
+    async def _explained(self, sample: Sample, verdict: Verdict, stretches: Sequence[Span]) -> Verdict:
         """The model's findings with the spans of the text that moved it."""
         by_model = {finding.category: finding.score for finding in verdict.findings if finding.source == MODEL}
-        words = await moving_words(self.model, sample, by_model)
+        words = await moving_words(self.model, sample, by_model, stretches)
         found = (
             finding.model_copy(update={"spans": words[finding.category]}) if finding.source == MODEL else finding
             for finding in verdict.findings
         )
         return Verdict(verdict.scores, tuple(found))
+
+
+def _pairs(samples: Sequence[Sample]) -> list[Pair]:
+    return [Pair(sample.text, sample.post) for sample in samples]

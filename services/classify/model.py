@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,11 @@ from tokenizers import Tokenizer
 
 from services.classify.detectors import LONGEST
 from services.classify.encode import Encoded, encode, windows
-from services.classify.normalise import normalise
+from services.classify.normalise import Normalised, normalise
 from shared import metrics
 from shared.categories import CATEGORIES, Category
 from shared.errors import SettingsInvalid
+from shared.events import Span
 
 SHIPPED = Path(__file__).with_name("model")
 """The model that this repository ships."""
@@ -70,6 +71,35 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
+class Reading:
+    """
+    What a model makes of a comment: nine probabilities, and for each the stretch of the original comment that decided.
+
+    Both in the order of A.11.
+    """
+
+    scores: Scores
+    stretches: tuple[Span, ...]
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A model that reads a long comment in windows, and tells which of them decided."""
+
+    async def read(self, pairs: Sequence[Pair]) -> list[Reading]:
+        """One for each pair, with the same probabilities as `Model.score`. Safe to repeat."""
+        ...
+
+
+async def read(model: Model, pairs: Sequence[Pair]) -> list[Reading]:
+    """As `Reader.read`, for any model; one that is no `Reader` has the whole comment decide."""
+    if isinstance(model, Reader):
+        return await model.read(pairs)
+    rows = await model.score(pairs)
+    return [Reading(row, (_whole(pair),) * len(CATEGORIES)) for row, pair in zip(rows, pairs, strict=True)]
+
+
+@dataclass(frozen=True)
 class Card:
     """What ``model.json`` says: labels in order, and for each the slope and shift of its calibration."""
 
@@ -99,18 +129,21 @@ class OnnxModel:
 
     async def score(self, pairs: Sequence[Pair]) -> Scores:
         """See `Model.score`."""
-        logits = await self.logits(pairs)
-        probabilities = 1.0 / (1.0 + np.exp(-(self._card.slopes * logits + self._card.shifts)))
-        return np.asarray(probabilities, np.float32)
+        return self._calibrated(await self.logits(pairs))
+
+    async def read(self, pairs: Sequence[Pair]) -> list[Reading]:
+        """See `Reader.read`."""
+        comments, found = await self._in_windows(pairs)
+        rows = self._calibrated(_decided(found))
+        return [
+            Reading(row, one.stretches(pair, comment))
+            for row, pair, comment, one in zip(rows, pairs, comments, found, strict=True)
+        ]
 
     async def logits(self, pairs: Sequence[Pair]) -> Scores:
         """What `score` calibrates: ``(n, 9)`` float32."""
-        loop = asyncio.get_running_loop()
-        plain = await loop.run_in_executor(self._pool, _plain, pairs)
-        unique = list(dict.fromkeys(plain))
-        rows = await asyncio.gather(*(loop.run_in_executor(self._pool, self._one, pair) for pair in unique))
-        found = dict(zip(unique, rows, strict=True))
-        return np.stack([found[pair] for pair in plain]) if plain else np.zeros((0, len(CATEGORIES)), np.float32)
+        _, found = await self._in_windows(pairs)
+        return _decided(found)
 
     async def close(self) -> None:
         """See `Model.close`."""
@@ -118,21 +151,72 @@ class OnnxModel:
 
     def encode(self, pair: Pair) -> list[Encoded]:
         """What the model reads of a normalised pair: one window, or several of a long comment."""
-        comment = self._tokenizer.encode(pair.comment, add_special_tokens=False).ids
-        post = self._tokenizer.encode(pair.post, add_special_tokens=False).ids if pair.post else None
-        return [encode(window, post) for window in windows(comment)]
+        return [encoded for encoded, _ in self._encode(pair)]
 
-    def _one(self, pair: Pair) -> Scores:
-        """The strongest window of each category; off topic only where all of the comment is."""
+    def _encode(self, pair: Pair) -> list[tuple[Encoded, tuple[int, int]]]:
+        """The windows, each with its characters in the normalised comment: the first, and the one behind the last."""
+        comment = self._tokenizer.encode(pair.comment, add_special_tokens=False)
+        post = self._tokenizer.encode(pair.post, add_special_tokens=False).ids if pair.post else None
+        tokens_of = windows(range(len(comment.ids)))
+        places = [(comment.offsets[w[0]][0], comment.offsets[w[-1]][1]) if w else (0, 0) for w in tokens_of]
+        return [(encode(window, post), place) for window, place in zip(windows(comment.ids), places, strict=True)]
+
+    async def _in_windows(self, pairs: Sequence[Pair]) -> tuple[list[Normalised], list[_Windows]]:
+        """The comments as the model reads them, and what it makes of each; the same pair is read once."""
+        loop = asyncio.get_running_loop()
+        comments, plain = await loop.run_in_executor(self._pool, _plain, pairs)
+        unique = list(dict.fromkeys(plain))
+        rows = await asyncio.gather(*(loop.run_in_executor(self._pool, self._one, pair) for pair in unique))
+        found = dict(zip(unique, rows, strict=True))
+        return comments, [found[pair] for pair in plain]
+
+    def _one(self, pair: Pair) -> _Windows:
         session = self._sessions.get()
         try:
             with metrics.SCORE_SECONDS.time():
-                rows = np.stack([_run(session, encoded) for encoded in self.encode(pair)])
+                encoded = self._encode(pair)
+                rows = np.stack([_run(session, window) for window, _ in encoded])
         finally:
             self._sessions.put(session)
-        logits = rows.max(axis=0)
-        logits[OFF_TOPIC] = rows[:, OFF_TOPIC].min()
-        return np.asarray(logits, np.float32)
+        return _Windows(rows, tuple(place for _, place in encoded))
+
+    def _calibrated(self, logits: Scores) -> Scores:
+        return np.asarray(1.0 / (1.0 + np.exp(-(self._card.slopes * logits + self._card.shifts))), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Windows:
+    """The logits of each window, ``(windows, 9)``, and its characters in the normalised comment."""
+
+    rows: Scores
+    places: tuple[tuple[int, int], ...]
+
+    @property
+    def deciding(self) -> npt.NDArray[np.intp]:
+        """For each category the strongest window; a comment is off topic only where all of it is, so the weakest."""
+        numbers = np.asarray(self.rows.argmax(axis=0))
+        numbers[OFF_TOPIC] = self.rows[:, OFF_TOPIC].argmin()
+        return numbers
+
+    @property
+    def decided(self) -> Scores:
+        """The logits of the windows that decide: nine."""
+        return np.asarray(self.rows[self.deciding, np.arange(len(CATEGORIES))], np.float32)
+
+    def stretches(self, pair: Pair, comment: Normalised) -> tuple[Span, ...]:
+        """Where the windows that decide lie in the original comment."""
+        if len(self.places) == 1:
+            return (_whole(pair),) * len(CATEGORIES)
+        found = [comment.original_span(*self.places[number]) for number in self.deciding]
+        return tuple(Span(start=start, end=end) for start, end in found)
+
+
+def _decided(found: Sequence[_Windows]) -> Scores:
+    return np.stack([one.decided for one in found]) if found else np.zeros((0, len(CATEGORIES)), np.float32)
+
+
+def _whole(pair: Pair) -> Span:
+    return Span(start=0, end=len(pair.comment))
 
 
 def _run(session: onnxruntime.InferenceSession, encoded: Encoded) -> Scores:
@@ -146,12 +230,11 @@ def _run(session: onnxruntime.InferenceSession, encoded: Encoded) -> Scores:
     return np.asarray(logits[0], np.float32)
 
 
-def _plain(pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs as the model reads them; of a longer text the first `LONGEST` characters."""
-    return [
-        Pair(normalise(pair.comment[:LONGEST]).text, normalise(pair.post[:LONGEST]).text if pair.post else None)
-        for pair in pairs
-    ]
+def _plain(pairs: Sequence[Pair]) -> tuple[list[Normalised], list[Pair]]:
+    """The comments normalised, and the pairs as the model reads them; of a text the first `LONGEST` characters."""
+    comments = [normalise(pair.comment[:LONGEST]) for pair in pairs]
+    posts = [normalise(pair.post[:LONGEST]).text if pair.post else None for pair in pairs]
+    return comments, [Pair(comment.text, post) for comment, post in zip(comments, posts, strict=True)]
 
 
 def open_tokenizer(folder: Path) -> Tokenizer:
@@ -181,7 +264,7 @@ def version_of(hashes: Mapping[str, str], calibration: Mapping[str, Sequence[flo
 
 def read_card(folder: Path) -> Card:
     """
-    Read ``model.json`` and compare the files with their hashes.
+    Read ``model.json`` and compare the files with their hashes. Further keys are left alone.
 
     Raises `SettingsInvalid` for a missing or altered file or calibration, and for labels in another order than that of
     A.11.
