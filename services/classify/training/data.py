@@ -3,7 +3,7 @@ The rows that the model learns from and is judged on.
 
 * Page comments (`data/*.jsonl`): fully labelled, each with its official post. Split by post, never by row.
 * Public rows (``--data DIR``, ``train/*.parquet``): a label says yes, no, or nothing; nothing is masked in the loss.
-  Sources whose licence is non-commercial or absent are left out unless asked for.
+  Sources whose licence is non-commercial or absent are never learned from; some are for judging only (`LEFT_OUT`).
 
 Conventions between the files differ on whether ads are off topic too: there the label is taken for unknown.
 """
@@ -79,8 +79,12 @@ def authored(held_out: Iterable[str] = ()) -> list[Row]:
     Args:
         held_out: settings that are the test set as a whole; without any, a tenth of all posts is, by a hash of the
             post, so that it never changes.
+
+    Raises `ValueError` for a setting that no file has.
     """
     held = set(held_out)
+    if unknown := held - {row.setting for row in _page_comments()}:
+        raise ValueError(f"no page comments are of the setting {', '.join(sorted(unknown))}")
     return [replace(row, part=part_of(row.about, row.setting, held)) for row in _page_comments()]
 
 
@@ -118,10 +122,17 @@ def part_of(post: str, setting: str, held_out: Collection[str]) -> Part:
 
 
 def public(folder: Path, count: int, seed: int) -> list[Row]:
-    """``count`` public rows, drawn so that rare labels are not drowned. Needs pyarrow."""
+    """
+    ``count`` public rows, drawn so that rare labels are not drowned. Needs pyarrow.
+
+    Raises `FileNotFoundError` where the folder holds none that may be learned from, and `ValueError` for a file that
+    lacks a column.
+    """
     import numpy as np
 
     rows = [row for file in _sources(folder) if file.stem not in LEFT_OUT for row in _read(file)]
+    if not rows:
+        raise FileNotFoundError(f"{folder / 'train'} holds no rows that may be learned from: see docs/data.md")
     known = Counter((column, label) for row in rows for column, label in enumerate(row.labels) if label != UNKNOWN)
     weights = np.array([_weight(row, known) for row in rows])
     weights = np.minimum(weights, np.quantile(weights, 0.99)) ** 0.7
@@ -134,19 +145,24 @@ def public(folder: Path, count: int, seed: int) -> list[Row]:
 
 
 def not_trained_on(folder: Path) -> dict[str, list[Row]]:
-    """The rows of each public source that is left out of training, for judging only. Needs pyarrow."""
+    """The rows of each public source that is never learned from, for judging only. Needs and raises as `public`."""
     return {file.stem: _read(file) for file in _sources(folder) if file.stem in LEFT_OUT}
 
 
 def _sources(folder: Path) -> list[Path]:
-    return sorted((folder / "train").glob("*.parquet"))
+    files = sorted((folder / "train").glob("*.parquet"))
+    if not files:
+        raise FileNotFoundError(f"{folder / 'train'} holds no *.parquet files: see docs/data.md")
+    return files
 
 
 def _read(file: Path) -> list[Row]:
     import pyarrow.parquet as parquet
 
-    rows = []
-    for number, given in enumerate(parquet.read_table(file).to_pylist()):
+    table, rows = parquet.read_table(file), []
+    if lacking := {"text", "context", *(category.value for category in CATEGORIES)} - set(table.column_names):
+        raise ValueError(f"{file} lacks the columns {', '.join(sorted(lacking))}: see docs/data.md")
+    for number, given in enumerate(table.to_pylist()):
         labels = tuple(UNKNOWN if given[c.value] is None else int(given[c.value]) for c in CATEGORIES)
         text, about = given["text"], given["context"] or ""
         comment, post = normalise(text).text, normalise(about).text

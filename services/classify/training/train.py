@@ -1,23 +1,32 @@
 """
 Train the model: ``stage one`` on public rows, ``stage two`` on page comments.
 
-Each stage keeps a checkpoint and goes on from it when the same command is given again. Seeds and data hashes are
-written beside the weights (``training.json``); the model card repeats them.
+Each stage keeps a checkpoint and goes on from it when the same command is given again; a finished stage is taken as
+done. Numbers, seed, hashes, versions and the command are written beside the weights (``training.json``); the export
+takes them over for the model card. Where the rows, the numbers or the start changed, a repeat stops with an error.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from services.classify.training.data import AUTHORED, UNKNOWN, Row, authored, fingerprint, public
 from services.classify.training.network import Encoder, build, encoder_folder, padded, save
+from services.classify.training.provenance import (
+    Record,
+    check,
+    is_finished,
+    made_from,
+    told_by,
+    weights_hash,
+    write_facts,
+)
 
 WITHOUT_POST = 0.15
 """Share of the rows that are seen without their post: every category must work when it is not known."""
@@ -26,8 +35,8 @@ HEAD_RATE = 1e-3
 WARM_UP = 100
 CHECKPOINT_EVERY = 250
 CHECKPOINT = "checkpoint.pt"
-EPOCHS = 3
-"""Of stage two, over 25,000 page comments; four were used while there were half as many."""
+EPOCHS = 2
+"""Of stage two, over 25,562 page comments; four were used while there were half as many."""
 
 
 @dataclass(frozen=True)
@@ -58,87 +67,132 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Train and write the weights; gives back the exit code. A repeat goes on where it was cut off."""
+    """
+    Train and write the weights; gives back the exit code. A repeat goes on where it was cut off.
+
+    Raises `FileNotFoundError` for a start or public rows that are not there, and `ValueError` for an unknown setting
+    and for an output folder that holds something else.
+    """
     start, seed = options.start or encoder_folder(), options.seed
-    facts: dict[str, Any] = {"seed": seed, "start": options.start.name if options.start else "base encoder"}
+    weights_hash(start)
+    comments, told = authored(options.hold_out), told_by(options, "train")
     if options.data:
         how = Stage(epochs=1, batch=32, rate=6e-5, words=True, seed=seed)
         rows = public(options.data, options.public_rows, seed)
-        start = run(rows, start, options.output / "stage-one", how)
-        files = (options.data / "train").glob("*.parquet")
-        facts["stage_one"] = {**asdict(how), "rows": len(rows), "data": fingerprint(files)}
+        files = fingerprint((options.data / "train").glob("*.parquet"))
+        start = run(rows, start, options.output / "stage-one", how, {**told, "files": files})
     if options.epochs:
-        how = page_comments_stage(options.epochs, seed)
-        rows = [row for row in authored(options.hold_out) if row.part == "train"]
-        run(rows, start, options.output, how)
-        data = fingerprint(AUTHORED.glob("*.jsonl"))
-        facts["stage_two"] = {**asdict(how), "rows": len(rows), "data": data, "held_out": options.hold_out}
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
+        rows = [row for row in comments if row.part == "train"]
+        seen = {"files": fingerprint(AUTHORED.glob("*.jsonl")), "held_out": options.hold_out}
+        run(rows, start, options.output, page_comments_stage(options.epochs, seed), {**told, **seen})
     return 0
 
 
-def run(rows: Sequence[Row], start: Path, output: Path, how: Stage) -> Path:
-    """One stage: AdamW with warm-up and linear decay, bf16, an average of the weights at the end."""
+def run(
+    rows: Sequence[Row],
+    start: Path,
+    output: Path,
+    how: Stage,
+    told: Mapping[str, Any],
+    *,
+    every: int = CHECKPOINT_EVERY,
+) -> Path:
+    """
+    One stage: AdamW with warm-up and linear decay, bf16, an average of the weights at the end.
+
+    Gives back ``output``, which then holds the weights and what they are made from, with what the caller has ``told``.
+    Cut off at any point, a repeat goes on from the last checkpoint, one in ``every`` steps; finished, it does nothing.
+    Raises `ValueError` where ``output`` holds weights or a checkpoint of other rows, numbers or start.
+    """
     import torch
 
+    record = made_from(asdict(how), rows, start)
+    if not (output / CHECKPOINT).exists() and is_finished(output, record):
+        print(f"{output.name}: is there already", flush=True)
+        return output
     torch.manual_seed(how.seed)
     network, encoder = build(start), Encoder(start)
-    network.encoder.embeddings.word_embeddings.weight.requires_grad_(how.words)
-    learning = [(name, value) for name, value in network.named_parameters() if value.requires_grad]
-    optimizer = _optimizer(learning, how.rate)
-    average = {name: value.detach().clone() for name, value in learning}
-    steps, began = max(1, how.epochs * -(-len(rows) // how.batch)), time.monotonic()
-    done = _resume(output, network, optimizer, average)
+    network.encoder.get_input_embeddings().weight.requires_grad_(how.words)
+    state = _State(output / CHECKPOINT, record, network, how.rate)
+    steps, began, done = max(1, how.epochs * -(-len(rows) // how.batch)), time.monotonic(), state.resume()
     network.train()
     for step, chosen in enumerate(_batches(rows, encoder, how)):
         if step < done:
             continue
-        factor = min(1.0, (step + 1) / WARM_UP) * max(0.0, 1 - step / steps)
-        for group in optimizer.param_groups:
-            group["lr"] = group["full"] * factor
-        loss = _loss(network, encoder, chosen, random.Random(f"{how.seed}/{step}"))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([value for _, value in learning], 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        with torch.no_grad():
-            for name, value in learning:
-                average[name].lerp_(value.detach(), 0.01)
-        if (step + 1) % CHECKPOINT_EVERY == 0:
-            _checkpoint(output, network, optimizer, average, step + 1)
+        loss = loss_of(network, encoder, chosen, random.Random(f"{how.seed}/{step}"))
+        state.learn(loss, min(1.0, (step + 1) / WARM_UP) * max(0.0, 1 - step / steps))
+        if (step + 1) % every == 0 or step + 1 == steps:
+            state.keep(step + 1)
             rate = (step + 1 - done) * how.batch / (time.monotonic() - began)
             print(f"{output.name}: step {step + 1} of {steps}, loss {loss.item():.4f}, {rate:.0f} rows/s", flush=True)
-    with torch.no_grad():
-        for name, value in learning:
-            value.copy_(average[name])
+    state.finish()
     save(network, encoder.tokenizer, output)
-    (output / CHECKPOINT).unlink(missing_ok=True)
+    write_facts(output, record, told, start)
+    state.file.unlink(missing_ok=True)
     return output
 
 
-def _checkpoint(output: Path, network: Any, optimizer: Any, average: dict[str, Any], done: int) -> None:
-    import torch
+class _State:
+    """What a stage changes as it goes, and its checkpoint in ``file``."""
 
-    output.mkdir(parents=True, exist_ok=True)
-    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average}
-    partial = output / f"{CHECKPOINT}.new"
-    torch.save({**state, "done": done, "chance": torch.get_rng_state()}, partial)
-    partial.replace(output / CHECKPOINT)
+    def __init__(self, file: Path, record: Record, network: Any, rate: float) -> None:
+        self.file, self._record, self._network = file, record, network
+        self._learning = [(name, value) for name, value in network.named_parameters() if value.requires_grad]
+        self._optimizer = _optimizer(self._learning, rate)
+        self._average = {name: value.detach().clone() for name, value in self._learning}
 
+    def learn(self, loss: Any, factor: float) -> None:
+        """One step, at ``factor`` of the full rates."""
+        import torch
 
-def _resume(output: Path, network: Any, optimizer: Any, average: dict[str, Any]) -> int:
-    """Take up the checkpoint in ``output``; gives back how many steps are done."""
-    import torch
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["full"] * factor
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([value for _, value in self._learning], 1.0)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            for name, value in self._learning:
+                self._average[name].lerp_(value.detach(), 0.01)
 
-    if not (output / CHECKPOINT).exists():
-        return 0
-    state = torch.load(output / CHECKPOINT)
-    network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    average.update(state["average"])
-    torch.set_rng_state(state["chance"])
-    return int(state["done"])
+    def finish(self) -> None:
+        """Give the network the average of its weights."""
+        import torch
+
+        with torch.no_grad():
+            for name, value in self._learning:
+                value.copy_(self._average[name])
+
+    def keep(self, done: int) -> None:
+        """Write the checkpoint, whole or not at all."""
+        import torch
+
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        state = {
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "average": self._average,
+            "done": done,
+            "chance": torch.get_rng_state(),
+            "made_from": self._record,
+        }
+        partial = self.file.with_name(f"{CHECKPOINT}.new")
+        torch.save(state, partial)
+        partial.replace(self.file)
+
+    def resume(self) -> int:
+        """Take up the checkpoint; gives back how many steps are done. Raises `ValueError` for one of another record."""
+        import torch
+
+        if not self.file.exists():
+            return 0
+        state = torch.load(self.file)
+        check(state.get("made_from"), self._record, self.file)
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._average.update(state["average"])
+        torch.set_rng_state(state["chance"])
+        return int(state["done"])
 
 
 def _optimizer(learning: Sequence[tuple[str, Any]], rate: float) -> Any:
@@ -172,7 +226,7 @@ def _batches(rows: Sequence[Row], encoder: Encoder, how: Stage) -> Iterator[list
             yield from groups
 
 
-def _loss(network: Any, encoder: Encoder, rows: Sequence[Row], chance: random.Random) -> Any:
+def loss_of(network: Any, encoder: Encoder, rows: Sequence[Row], chance: random.Random) -> Any:
     """Cross-entropy over the labels that are known; without its post a row says nothing of being off topic."""
     import torch
 
