@@ -31,6 +31,7 @@ LONG = ("long tests", [*PYTEST, "tests", "-m", "long", "--ignore", "tests/chaos"
 BENCH = [
     ("bench: intake and end to end", [PY, "-m", "tests.bench.bench_path"]),
     ("bench: scoring", [PY, "-m", "tests.bench.bench_score"]),
+    ("bench: the model alone", [PY, "-m", "tests.bench.bench_model"]),
 ]
 
 PARTS: dict[str, list[tuple[str, list[str]]]] = {

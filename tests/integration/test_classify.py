@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from services.classify.model import SHIPPED, OnnxModel, Pair
+from services.classify.model import SHIPPED, OnnxModel, Pair, Scores
 from services.classify.models import open_model
+from services.classify.normalise import normalise
 from services.classify.training.data import authored
+from shared import metrics
 from shared.categories import CATEGORIES
 from shared.errors import SettingsInvalid
 from tests.system import ROOT
@@ -28,9 +33,41 @@ PAIRS = [
 ]
 
 
+MOST = 1e-5
+"""How far two scores of one comment may be apart."""
+IN_A_FRESH_PROCESS = """
+import asyncio, json, sys
+from services.classify.model import SHIPPED, OnnxModel, Pair
+model = OnnxModel(SHIPPED, workers=2)
+pairs = [Pair(comment, post) for comment, post in json.load(sys.stdin)]
+print(json.dumps(asyncio.run(model.score(pairs)).tolist()))
+"""
+
+
 @pytest.fixture(scope="module")
 def model() -> OnnxModel:
     return OnnxModel(SHIPPED, workers=2)
+
+
+@pytest.fixture(scope="module")
+def page_comments() -> list[Pair]:
+    """A hundred real ones, each with its post, chosen by hash."""
+    rows = sorted(authored(), key=lambda row: hashlib.sha256(row.id.encode()).digest())
+    return [Pair(row.text, row.about) for row in rows[:100]]
+
+
+@pytest.fixture(scope="module")
+def long_comments(page_comments: list[Pair]) -> list[Pair]:
+    """Different prose from beginning to end, under a post and without one, as long as many windows."""
+    prose = " ".join(pair.comment for pair in page_comments)
+    return [Pair(prose[:4000], page_comments[0].post), Pair(prose[2000:8000])]
+
+
+def in_a_fresh_process(pairs: Sequence[Pair]) -> Scores:
+    command = [sys.executable, "-c", IN_A_FRESH_PROCESS]
+    given = json.dumps([(pair.comment, pair.post) for pair in pairs])
+    done = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, check=True)
+    return np.asarray(json.loads(done.stdout), np.float32)
 
 
 @pytest.mark.asyncio
@@ -41,8 +78,66 @@ async def test_a_comment_has_one_score_whatever_comes_with_it_and_after_a_restar
     assert alone.shape == (len(PAIRS), len(CATEGORIES))
     assert alone.dtype == np.float32
     assert ((alone >= 0) & (alone <= 1)).all()
-    for other in (together[: len(PAIRS)], together[len(PAIRS) :][::-1], again):
-        assert np.abs(other - alone).max() <= 1e-5
+    for other in (together[: len(PAIRS)], together[len(PAIRS) :][::-1], again, in_a_fresh_process(PAIRS)):
+        assert np.abs(other - alone).max() <= MOST
+
+
+@pytest.mark.asyncio
+async def test_page_comments_have_one_score_alone_shuffled_in_batches_and_in_a_fresh_process(
+    model: OnnxModel, page_comments: list[Pair]
+) -> None:
+    alone = dict(zip(page_comments, [(await model.score([pair]))[0] for pair in page_comments], strict=True))
+    chance = random.Random(1903)
+    shuffled = chance.sample(page_comments, len(page_comments))
+    asked = [*zip(shuffled, await model.score(shuffled), strict=True)]
+    for size in (2, 7, 32):
+        mixed = chance.sample(page_comments, len(page_comments))
+        for start in range(0, len(mixed), size):
+            batch = mixed[start : start + size]
+            asked += zip(batch, await model.score(batch), strict=True)
+    asked += zip(shuffled, in_a_fresh_process(shuffled), strict=True)
+    assert len(asked) == 5 * len(alone)
+    assert max(np.abs(scores - alone[pair]).max() for pair, scores in asked) <= MOST
+
+
+@pytest.mark.asyncio
+async def test_a_long_comment_of_many_windows_has_one_score_whatever_comes_with_it_and_after_a_restart(
+    model: OnnxModel, page_comments: list[Pair], long_comments: list[Pair]
+) -> None:
+    for pair in long_comments:
+        windows = model.encode(Pair(normalise(pair.comment).text, normalise(pair.post).text if pair.post else None))
+        assert len({window.ids for window in windows}) == len(windows) >= 8
+    alone = np.stack([(await model.score([pair]))[0] for pair in long_comments])
+    among = await model.score([*page_comments[:20], *long_comments, *page_comments[20:40]])
+    turned = (await model.score(long_comments[::-1]))[::-1]
+    for other in (among[20:22], turned, in_a_fresh_process(long_comments)):
+        assert np.abs(other - alone).max() <= MOST
+
+
+def scored() -> float:
+    """How many pairs the sessions have scored so far in this process."""
+    [samples] = (metric.samples for metric in metrics.SCORE_SECONDS.collect())
+    return sum(sample.value for sample in samples if sample.name.endswith("_count"))
+
+
+@pytest.mark.asyncio
+async def test_of_equal_pairs_in_one_call_one_is_scored_and_each_call_scores_anew(model: OnnxModel) -> None:
+    post, other = "5th Street is closed until Friday.", "The pool opens on Monday."
+    one = Pair("Thanks for the notice.", post)
+    disguised = Pair("Thanks for the\u200b notice.", "5th Street is closed\u200b until Friday.")
+    batch = [one, disguised, Pair("Thanks for the notice.", other), one, Pair("Thanks for the notice."), one]
+    for _ in range(2):
+        before = scored()
+        rows = await model.score(batch)
+        assert scored() - before == 3
+        assert len(rows) == len(batch)
+        assert all((rows[number] == rows[0]).all() for number in (1, 3, 5))
+        assert not any((rows[number] == rows[0]).all() for number in (2, 4))
+
+
+def test_the_shipped_model_is_small_enough_to_clone() -> None:
+    held = sum(file.stat().st_size for file in SHIPPED.rglob("*") if file.is_file())
+    assert held <= 30_000_000, f"{held / 1e6:.1f} MB"
 
 
 @pytest.mark.asyncio
