@@ -1,6 +1,7 @@
 """
 From a comment and its post to the numbers that the model reads. Training and serving share this file.
 
+The post, then the comment, with the encoder's marks before, between and behind them (`Marks`): BERT wants
 ``[CLS] post [SEP] comment [SEP]``, or ``[CLS] comment [SEP]`` when the post is not known. `MAX_TOKENS` in all. The
 comment has the right of way: it gets up to `COMMENT_TOKENS`, the post what is left. A longer comment is read in windows
 that overlap, each under its post: nothing can hide at the end of a long text.
@@ -15,8 +16,15 @@ MAX_TOKENS = 128
 COMMENT_TOKENS = 88
 OVERLAP = 24
 """Tokens that two windows share."""
-CLS, SEP = 101, 102
-"""Ids of the two marks in the encoder's vocabulary."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Ids of the marks in an encoder's vocabulary: ``first``, between post and comment, and ``last``."""
+
+    first: tuple[int, ...]
+    between: tuple[int, ...]
+    last: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -28,14 +36,16 @@ class Encoded:
     comment_at: int
 
 
-def encode(comment: Sequence[int], post: Sequence[int] | None) -> Encoded:
+def encode(comment: Sequence[int], post: Sequence[int] | None, marks: Marks) -> Encoded:
     """Put the token ids of a comment and of its post together; both without marks."""
     comment = comment[:COMMENT_TOKENS]
     if not post:
-        return Encoded((CLS, *comment, SEP), (0,) * (len(comment) + 2), 1)
-    post = post[: MAX_TOKENS - 3 - len(comment)]
-    ids = (CLS, *post, SEP, *comment, SEP)
-    return Encoded(ids, (0,) * (len(post) + 2) + (1,) * (len(comment) + 1), len(post) + 2)
+        ids = (*marks.first, *comment, *marks.last)
+        return Encoded(ids, (0,) * len(ids), len(marks.first))
+    room = MAX_TOKENS - len(marks.first) - len(marks.between) - len(marks.last) - len(comment)
+    before = (*marks.first, *post[:room], *marks.between)
+    behind = (*comment, *marks.last)
+    return Encoded((*before, *behind), (0,) * len(before) + (1,) * len(behind), len(before))
 
 
 def windows(comment: Sequence[int]) -> list[Sequence[int]]:

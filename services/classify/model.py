@@ -27,7 +27,7 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 from services.classify.detectors import LONGEST
-from services.classify.encode import Encoded, encode, windows
+from services.classify.encode import Encoded, Marks, encode, windows
 from services.classify.normalise import Normalised, normalise
 from shared import metrics
 from shared.categories import CATEGORIES, Category
@@ -101,9 +101,10 @@ async def read(model: Model, pairs: Sequence[Pair]) -> list[Reading]:
 
 @dataclass(frozen=True)
 class Card:
-    """What ``model.json`` says: labels in order, and for each the slope and shift of its calibration."""
+    """What ``model.json`` says: the encoder's marks, and for each label the slope and shift of its calibration."""
 
     version: str
+    marks: Marks
     slopes: Scores
     shifts: Scores
 
@@ -159,7 +160,10 @@ class OnnxModel:
         post = self._tokenizer.encode(pair.post, add_special_tokens=False).ids if pair.post else None
         tokens_of = windows(range(len(comment.ids)))
         places = [(comment.offsets[w[0]][0], comment.offsets[w[-1]][1]) if w else (0, 0) for w in tokens_of]
-        return [(encode(window, post), place) for window, place in zip(windows(comment.ids), places, strict=True)]
+        marks = self._card.marks
+        return [
+            (encode(window, post, marks), place) for window, place in zip(windows(comment.ids), places, strict=True)
+        ]
 
     async def _in_windows(self, pairs: Sequence[Pair]) -> tuple[list[Normalised], list[_Windows]]:
         """The comments as the model reads them, and what it makes of each; the same pair is read once."""
@@ -226,7 +230,7 @@ def _run(session: onnxruntime.InferenceSession, encoded: Encoded) -> Scores:
         "attention_mask": np.ones_like(ids),
         "token_type_ids": np.asarray([encoded.segments], np.int64),
     }
-    [logits] = session.run(["logits"], given)
+    [logits] = session.run(["logits"], {wanted.name: given[wanted.name] for wanted in session.get_inputs()})
     return np.asarray(logits[0], np.float32)
 
 
@@ -280,6 +284,7 @@ def read_card(folder: Path) -> Card:
         if card["version"] != version_of(card["sha256"], calibration):
             raise SettingsInvalid("CLASSIFY_MODEL_DIR: the version in model.json is not that of its calibration")
         numbers = np.asarray([calibration[label] for label in labels], np.float32)
-        return Card(str(card["version"]), numbers[:, 0], numbers[:, 1])
+        marks = Marks(*(tuple(int(one) for one in card["marks"][name]) for name in ("first", "between", "last")))
+        return Card(str(card["version"]), marks, numbers[:, 0], numbers[:, 1])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise SettingsInvalid(f"CLASSIFY_MODEL_DIR: the model cannot be read: {type(error).__name__}") from error

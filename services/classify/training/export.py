@@ -12,14 +12,15 @@ import argparse
 import hashlib
 import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from services.classify.encode import CLS, MAX_TOKENS, SEP
+from services.classify.encode import MAX_TOKENS, Marks, encode
 from services.classify.model import FILES, version_of
 from services.classify.training.calibration import Calibration, fit
 from services.classify.training.judged import read_folds, without_test_posts
-from services.classify.training.network import build
+from services.classify.training.network import Encoder, build, padded
 from services.classify.training.provenance import read_facts, weights_hash
 from shared.categories import CATEGORIES
 
@@ -47,7 +48,8 @@ def write_model(weights: Path, output: Path, calibration: Calibration | None) ->
     """
     weights_hash(weights)
     output.mkdir(parents=True, exist_ok=True)
-    _write_onnx(build(weights).eval(), output / "model.onnx")
+    marks = Encoder(weights).marks
+    _write_onnx(build(weights).eval(), marks, output / "model.onnx")
     _write_tokenizer(weights / "tokenizer.json", output / "tokenizer.json")
     calibration = calibration or {category.value: [1.0, 0.0] for category in CATEGORIES}
     hashes = {name: hashlib.sha256((output / name).read_bytes()).hexdigest() for name in FILES}
@@ -55,6 +57,7 @@ def write_model(weights: Path, output: Path, calibration: Calibration | None) ->
     card = {
         "labels": [category.value for category in CATEGORIES],
         "max_tokens": MAX_TOKENS,
+        "marks": asdict(marks),
         "version": version,
         "calibration": calibration,
         "sha256": hashes,
@@ -64,15 +67,14 @@ def write_model(weights: Path, output: Path, calibration: Calibration | None) ->
     return version
 
 
-def _write_onnx(network: Any, target: Path) -> None:
+def _write_onnx(network: Any, marks: Marks, target: Path) -> None:
     """One comment at a time, of any length; dynamic int8, weights by channel."""
     import torch
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    ids = torch.tensor([[CLS, 7592, SEP, 2088, SEP]])
-    given = (ids, torch.ones_like(ids), torch.tensor([[0, 0, 0, 1, 1]]))
-    names = ["input_ids", "attention_mask", "token_type_ids"]
+    given = tuple(padded([encode([7, 8], [9], marks)], network.reads))
+    names = list(network.reads)
     axes: dict[str, dict[int, str]] = {name: {0: "batch", 1: "tokens"} for name in names}
     with tempfile.TemporaryDirectory() as folder:
         plain, prepared = str(Path(folder) / "plain.onnx"), str(Path(folder) / "prepared.onnx")

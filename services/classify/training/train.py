@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from services.classify.training.bases import BASES, base_folder
 from services.classify.training.data import AUTHORED, UNKNOWN, Row, authored, fingerprint, public
-from services.classify.training.network import Encoder, build, encoder_folder, padded, save
+from services.classify.training.network import Encoder, build, padded, save
 from services.classify.training.provenance import (
     Record,
     check,
@@ -31,6 +32,7 @@ from services.classify.training.provenance import (
 WITHOUT_POST = 0.15
 """Share of the rows that are seen without their post: every category must work when it is not known."""
 SMOOTHING = 0.02
+RATE = 6e-5
 HEAD_RATE = 1e-3
 WARM_UP = 100
 CHECKPOINT_EVERY = 250
@@ -41,18 +43,24 @@ EPOCHS = 2
 
 @dataclass(frozen=True)
 class Stage:
-    """How one stage learns. ``words``: whether the vectors of the vocabulary learn too (public rows: yes)."""
+    """
+    How one stage learns.
+
+    ``words``: whether the vectors of the vocabulary learn too (public rows: yes). ``layers``: how many of the start's
+    layers are kept, from the first on; None for all.
+    """
 
     epochs: int
     batch: int
     rate: float
     words: bool
     seed: int
+    layers: int | None = None
 
 
-def page_comments_stage(epochs: int, seed: int) -> Stage:
+def page_comments_stage(epochs: int, seed: int, rate: float = RATE, layers: int | None = None) -> Stage:
     """How stage two learns; the folds learn the same way."""
-    return Stage(epochs=epochs, batch=16, rate=6e-5, words=False, seed=seed)
+    return Stage(epochs=epochs, batch=16, rate=rate, words=False, seed=seed, layers=layers)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of the public rows; without it, stage one is left out")
     parser.add_argument("--public-rows", type=int, default=50_000, help="how many of them stage one sees, once")
     parser.add_argument("--start", type=Path, help="weights to start from; without them, the base encoder")
+    parser.add_argument("--base", choices=BASES, default="minilm", help="the base encoder, where there is no --start")
+    parser.add_argument("--rate", type=float, default=RATE, help="the highest learning rate of the encoder")
     parser.add_argument("--output", type=Path, required=True, help="folder for the weights")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of stage two; 0: only stage one")
     parser.add_argument("--hold-out", nargs="*", default=[], help="settings that are the test set as a whole")
@@ -73,18 +83,21 @@ def main(options: argparse.Namespace) -> int:
     Raises `FileNotFoundError` for a start or public rows that are not there, and `ValueError` for an unknown setting
     and for an output folder that holds something else.
     """
-    start, seed = options.start or encoder_folder(), options.seed
+    start, seed = options.start or base_folder(options.base, options.output / "base"), options.seed
+    layers = None if options.start else BASES[options.base].layers
     weights_hash(start)
     comments, told = authored(options.hold_out), told_by(options, "train")
     if options.data:
-        how = Stage(epochs=1, batch=32, rate=6e-5, words=True, seed=seed)
+        how = Stage(epochs=1, batch=32, rate=options.rate, words=True, seed=seed, layers=layers)
         rows = public(options.data, options.public_rows, seed)
         files = fingerprint((options.data / "train").glob("*.parquet"))
         start = run(rows, start, options.output / "stage-one", how, {**told, "files": files})
+        layers = None
     if options.epochs:
         rows = [row for row in comments if row.part == "train"]
         seen = {"files": fingerprint(AUTHORED.glob("*.jsonl")), "held_out": options.hold_out}
-        run(rows, start, options.output, page_comments_stage(options.epochs, seed), {**told, **seen})
+        how = page_comments_stage(options.epochs, seed, options.rate, layers)
+        run(rows, start, options.output, how, {**told, **seen})
     return 0
 
 
@@ -111,7 +124,7 @@ def run(
         print(f"{output.name}: is there already", flush=True)
         return output
     torch.manual_seed(how.seed)
-    network, encoder = build(start), Encoder(start)
+    network, encoder = build(start, layers=how.layers), Encoder(start)
     network.encoder.get_input_embeddings().weight.requires_grad_(how.words)
     state = _State(output / CHECKPOINT, record, network, how.rate)
     steps, began, done = max(1, how.epochs * -(-len(rows) // how.batch)), time.monotonic(), state.resume()
@@ -235,7 +248,7 @@ def loss_of(network: Any, encoder: Encoder, rows: Sequence[Row], chance: random.
     labels = torch.tensor([row.labels for row in rows]).float()
     labels[[index for index, shown in enumerate(with_post) if not shown], 0] = UNKNOWN
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = network(**padded(encoded)).float()
+        logits = network(*padded(encoded, network.reads)).float()
     known = (labels != UNKNOWN).float()
     target = labels.clamp(min=0) * (1 - SMOOTHING) + SMOOTHING / 2
     losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")

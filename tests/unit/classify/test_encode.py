@@ -6,10 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from services.classify.encode import CLS, COMMENT_TOKENS, MAX_TOKENS, OVERLAP, SEP, encode, windows
+from services.classify.encode import COMMENT_TOKENS, MAX_TOKENS, OVERLAP, Marks, encode, windows
 from services.classify.model import SHIPPED, OnnxModel, Pair
 from shared.categories import CATEGORIES, Category
 
+BERT = Marks((101,), (102,), (102,))
+MPNET = Marks((0,), (2, 2), (2,))
 VULGAR = CATEGORIES.index(Category.VULGAR)
 
 
@@ -26,12 +28,23 @@ def test_windows_cover_a_long_comment_and_overlap(length: int) -> None:
     assert all(first[-OVERLAP:] == second[:OVERLAP] for first, second in pairwise(found))
 
 
-def test_the_comment_has_the_right_of_way_over_its_post() -> None:
-    encoded = encode(range(1000, 1000 + COMMENT_TOKENS), range(5000, 5200))
-    assert len(encoded.ids) == MAX_TOKENS
-    assert encoded.ids[encoded.comment_at :] == (*range(1000, 1000 + COMMENT_TOKENS), SEP)
-    assert encoded.ids[0] == CLS
-    assert sum(encoded.segments) == COMMENT_TOKENS + 1
+@pytest.mark.parametrize("marks", [BERT, MPNET], ids=["bert", "mpnet"])
+def test_the_comment_has_the_right_of_way_over_its_post(marks: Marks) -> None:
+    comment = tuple(range(1000, 1000 + COMMENT_TOKENS))
+    encoded = encode(comment, range(5000, 5200), marks)
+    assert len(encoded.ids) == len(encoded.segments) == MAX_TOKENS
+    assert encoded.ids[encoded.comment_at :] == (*comment, *marks.last)
+    assert encoded.ids[encoded.comment_at - len(marks.between) : encoded.comment_at] == marks.between
+    assert encoded.ids[: len(marks.first) + 1] == (*marks.first, 5000)
+    assert sum(encoded.segments) == COMMENT_TOKENS + len(marks.last)
+
+
+@pytest.mark.parametrize("marks", [BERT, MPNET], ids=["bert", "mpnet"])
+def test_without_a_post_there_is_nothing_before_the_comment_but_the_first_mark(marks: Marks) -> None:
+    encoded = encode([7, 8], None, marks)
+    assert encoded.ids == (*marks.first, 7, 8, *marks.last)
+    assert encoded.comment_at == len(marks.first)
+    assert set(encoded.segments) == {0}
 
 
 @pytest.mark.asyncio

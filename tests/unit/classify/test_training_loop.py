@@ -1,4 +1,4 @@
-"""The training loop, with a tiny BERT made on the spot; needs PyTorch."""
+"""The training loop, with a tiny BERT and a tiny MPNet made on the spot; needs PyTorch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.classify.encode import COMMENT_TOKENS
 from services.classify.training.data import UNKNOWN, Row
 from services.classify.training.export import write_model
 from services.classify.training.judged import FILE, check_judged, judge
-from services.classify.training.network import Encoder, build, predict
+from services.classify.training.network import Encoder, build, padded, predict
 from services.classify.training.provenance import FACTS
 from services.classify.training.train import CHECKPOINT, Stage, add_arguments, loss_of, main, run
 from shared.categories import CATEGORIES, Category
@@ -27,29 +27,29 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning", "ignore:Exporting aten"
 )
 
-WORDS = tuple(f"word{number}" for number in range(7600))
-"""As many as the ids that the export and the marks need (`encode.CLS` is 101)."""
+WORDS = tuple(f"word{number}" for number in range(600))
 WIDTH = 32
 HOW = Stage(epochs=2, batch=4, rate=1e-2, words=True, seed=5)
 TOLD = {"command": "python -m services.classify train", "files": "none", "held_out": []}
 OFF_TOPIC = CATEGORIES.index(Category.OFF_TOPIC)
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An encoder of another width than that of the shipped model's."""
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+@pytest.fixture(scope="module", params=["bert", "mpnet"])
+def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder of either kind, of another width than that of the shipped model's, with two layers."""
+    import transformers
 
-    folder = tmp_path_factory.mktemp("start")
-    marks = ["[PAD]", *(f"[unused{number}]" for number in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    folder, kind = tmp_path_factory.mktemp(request.param), {"bert": "Bert", "mpnet": "MPNet"}[request.param]
+    marks = {"bert": ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],
+             "mpnet": ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"]}[request.param]  # fmt: skip
     (folder / "vocab.txt").write_text("\n".join([*marks, *WORDS]))
-    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
-    config = BertConfig(
-        vocab_size=len(marks) + len(WORDS), hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=2,
+    getattr(transformers, f"{kind}TokenizerFast")(str(folder / "vocab.txt")).save_pretrained(folder)
+    config = getattr(transformers, f"{kind}Config")(
+        vocab_size=len(marks) + len(WORDS), hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=2,
         intermediate_size=WIDTH, initializer_range=0.1,
     )  # fmt: skip
     torch.manual_seed(1903)
-    BertModel(config).save_pretrained(folder)
+    getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
     return folder
 
 
@@ -183,9 +183,7 @@ def test_a_long_comment_is_judged_by_all_its_windows(start: Path) -> None:
     pieces = encoder.windows(long)
     assert len(pieces) > 3
     with torch.no_grad():
-        logits = np.stack([network(input_ids=torch.tensor([piece.ids]), attention_mask=torch.ones(1, len(piece.ids)),
-                                   token_type_ids=torch.tensor([piece.segments]))[0].numpy()
-                           for piece in pieces])  # fmt: skip
+        logits = np.stack([network(*padded([piece], network.reads))[0].numpy() for piece in pieces])
     expected = logits.max(axis=0)
     expected[OFF_TOPIC] = logits[:, OFF_TOPIC].min()
     found = predict(network, encoder, [short, long])
@@ -197,7 +195,7 @@ def test_a_long_comment_is_judged_by_all_its_windows(start: Path) -> None:
 def test_the_exported_model_says_what_pytorch_says(start: Path, tmp_path: Path) -> None:
     trained = run(rows(), start, tmp_path / "trained", HOW, TOLD)
     write_model(trained, tmp_path / "model", None)
-    given = [row(31), row(32, post=""), row(33, words=3 * COMMENT_TOKENS), *rows(12)]
+    given = [row(31, post="", words=12), row(32, words=3 * COMMENT_TOKENS), *(row(n, words=12) for n in range(40, 54))]
     plain = predict(build(trained), Encoder(trained), given)
     record = json.loads((trained / FACTS).read_text())["made_from"]
     judge(given, trained, tmp_path / "model", tmp_path / FILE, record)
@@ -212,6 +210,23 @@ def test_the_exported_model_says_what_pytorch_says(start: Path, tmp_path: Path) 
 
 def test_the_head_is_as_wide_as_the_encoder(start: Path) -> None:
     assert build(start).head.in_features == WIDTH
+
+
+def test_an_encoder_keeps_its_first_layers(start: Path, tmp_path: Path) -> None:
+    whole, half = build(start).encoder, build(start, layers=1).encoder
+    assert (len(whole.encoder.layer), len(half.encoder.layer)) == (2, 1)
+    first = [value for name, value in whole.named_parameters() if "layer.0." in name]
+    kept = [value for name, value in half.named_parameters() if "layer.0." in name]
+    assert all(torch.equal(one, other) for one, other in zip(first, kept, strict=True))
+    trained = run(rows(), start, tmp_path / "trained", replace(HOW, layers=1), TOLD)
+    assert len(build(trained).encoder.encoder.layer) == 1
+
+
+def test_the_marks_are_those_of_the_encoder(start: Path) -> None:
+    encoder = Encoder(start)
+    given = row(1, post="word1 word2")
+    assert encoder(given).ids == tuple(encoder.tokenizer(given.post, given.comment)["input_ids"])
+    assert encoder(given, with_post=False).ids == tuple(encoder.tokenizer(given.comment)["input_ids"])
 
 
 def test_the_command_says_what_it_made_and_a_repeat_makes_nothing_twice(start: Path, tmp_path: Path) -> None:
