@@ -14,16 +14,14 @@ from services.classify.training.data import AUTHORED, FOLDS, authored, fingerpri
 from services.classify.training.export import write_model
 from services.classify.training.judged import FILE, check_judged, judge
 from services.classify.training.provenance import made_from, told_by, weights_hash
-from services.classify.training.train import EPOCHS, RATE, page_comments_stage, run
+from services.classify.training.train import add_stage_arguments, page_comments_stage, run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
     parser.add_argument("--start", type=Path, required=True, help="the weights of stage one")
     parser.add_argument("--output", type=Path, required=True, help="folder for the folds; a repeat goes on there")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--rate", type=float, default=RATE)
-    parser.add_argument("--seed", type=int, default=1)
+    add_stage_arguments(parser)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -33,7 +31,7 @@ def main(options: argparse.Namespace) -> int:
     Raises `FileNotFoundError` where the start is missing, and `ValueError` where a fold that is there was made from
     other rows, numbers or start weights.
     """
-    how = page_comments_stage(options.epochs, options.seed, options.rate)
+    how = page_comments_stage(options)
     weights_hash(options.start)
     for number, held_out in enumerate(FOLDS, start=1):
         folder = options.output / str(number)

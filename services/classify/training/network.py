@@ -35,6 +35,10 @@ def build(folder: Path, *, layers: int | None = None) -> Any:
             self.head = nn.Linear(self.encoder.config.hidden_size, len(CATEGORIES))
             self.reads = _NAMES if hasattr(self.encoder.config, "type_vocab_size") else _NAMES[:2]
 
+        def lowest(self, layers: int) -> list[Any]:
+            """The embeddings and the first ``layers``: what may stay as it is."""
+            return [self.encoder.embeddings, *self.encoder.encoder.layer[:layers]]
+
         def forward(self, *given: Any) -> Any:
             named = dict(zip(self.reads, given, strict=True))
             hidden = self.encoder(**named).last_hidden_state.float()

@@ -47,7 +47,8 @@ class Stage:
     How one stage learns.
 
     ``words``: whether the vectors of the vocabulary learn too (public rows: yes). ``layers``: how many of the start's
-    layers are kept, from the first on; None for all.
+    layers are kept, from the first on; None for all. ``frozen``: how many of these, with all embeddings, stay as they
+    are; None for none.
     """
 
     epochs: int
@@ -56,11 +57,28 @@ class Stage:
     words: bool
     seed: int
     layers: int | None = None
+    frozen: int | None = None
 
 
-def page_comments_stage(epochs: int, seed: int, rate: float = RATE, layers: int | None = None) -> Stage:
-    """How stage two learns; the folds learn the same way."""
-    return Stage(epochs=epochs, batch=16, rate=rate, words=False, seed=seed, layers=layers)
+def page_comments_stage(options: argparse.Namespace, layers: int | None = None) -> Stage:
+    """How stage two learns; the folds learn the same way. ``options``: those of `add_stage_arguments`."""
+    return Stage(
+        epochs=options.epochs,
+        batch=16,
+        rate=options.rate,
+        words=False,
+        seed=options.seed,
+        layers=layers,
+        frozen=options.frozen,
+    )
+
+
+def add_stage_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `train` and `folds` both take."""
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of stage two; 0: only stage one")
+    parser.add_argument("--rate", type=float, default=RATE, help="the highest learning rate of the encoder")
+    parser.add_argument("--frozen", type=int, help="how many of the lowest layers stage two leaves as they are")
+    parser.add_argument("--seed", type=int, default=1)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,11 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--public-rows", type=int, default=50_000, help="how many of them stage one sees, once")
     parser.add_argument("--start", type=Path, help="weights to start from; without them, the base encoder")
     parser.add_argument("--base", choices=BASES, default="minilm", help="the base encoder, where there is no --start")
-    parser.add_argument("--rate", type=float, default=RATE, help="the highest learning rate of the encoder")
     parser.add_argument("--output", type=Path, required=True, help="folder for the weights")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of stage two; 0: only stage one")
     parser.add_argument("--hold-out", nargs="*", default=[], help="settings that are the test set as a whole")
-    parser.add_argument("--seed", type=int, default=1)
+    add_stage_arguments(parser)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -96,8 +112,7 @@ def main(options: argparse.Namespace) -> int:
     if options.epochs:
         rows = [row for row in comments if row.part == "train"]
         seen = {"files": fingerprint(AUTHORED.glob("*.jsonl")), "held_out": options.hold_out}
-        how = page_comments_stage(options.epochs, seed, options.rate, layers)
-        run(rows, start, options.output, how, {**told, **seen})
+        run(rows, start, options.output, page_comments_stage(options, layers), {**told, **seen})
     return 0
 
 
@@ -126,6 +141,8 @@ def run(
     torch.manual_seed(how.seed)
     network, encoder = build(start, layers=how.layers), Encoder(start)
     network.encoder.get_input_embeddings().weight.requires_grad_(how.words)
+    for part in network.lowest(how.frozen) if how.frozen else ():
+        part.requires_grad_(False)
     state = _State(output / CHECKPOINT, record, network, how.rate)
     steps, began, done = max(1, how.epochs * -(-len(rows) // how.batch)), time.monotonic(), state.resume()
     network.train()

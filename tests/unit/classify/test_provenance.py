@@ -108,13 +108,21 @@ def test_training_from_weights_that_are_not_there_is_refused(tmp_path: Path) -> 
     with pytest.raises(FileNotFoundError, match="nowhere holds no weights to start from"):
         train.main(parser.parse_args(["--start", str(nowhere), "--output", str(tmp_path)]))
     with pytest.raises(FileNotFoundError, match="nowhere holds no weights to start from"):
-        folds.main(argparse.Namespace(start=nowhere, output=tmp_path, epochs=1, seed=1))
+        folds.main(stage(start=nowhere, output=tmp_path))
+
+
+def stage(**given: object) -> argparse.Namespace:
+    """The options of a stage, as `train` and `folds` take them."""
+    parser = argparse.ArgumentParser()
+    train.add_stage_arguments(parser)
+    return argparse.Namespace(**{**vars(parser.parse_args(["--epochs", "1"])), **given})
 
 
 def fold(folder: Path, number: int, start: Path, *, seed: int = 1, relabel: bool = False) -> None:
     """What `folds` would have written, with logits of nothing."""
     rows = authored(FOLDS[number - 1])
-    record = made_from(asdict(train.page_comments_stage(1, seed)), [row for row in rows if row.part == "train"], start)
+    how = train.page_comments_stage(stage(seed=seed))
+    record = made_from(asdict(how), [row for row in rows if row.part == "train"], start)
     judged = [row for row in rows if row.part == "test"]
     if relabel:
         judged[0] = replace(judged[0], labels=(1, *judged[0].labels[1:]) if judged[0].labels[0] != 1 else CLEAN)
@@ -125,7 +133,7 @@ def fold(folder: Path, number: int, start: Path, *, seed: int = 1, relabel: bool
 
 def test_folds_that_are_there_are_taken_as_done_only_where_nothing_changed(tmp_path: Path) -> None:
     start = weights(tmp_path / "start")
-    options = argparse.Namespace(start=start, output=tmp_path, epochs=1, seed=1)
+    options = stage(start=start, output=tmp_path)
     for number in range(1, len(FOLDS) + 1):
         fold(tmp_path, number, start)
     assert folds.main(options) == 0

@@ -222,6 +222,14 @@ def test_an_encoder_keeps_its_first_layers(start: Path, tmp_path: Path) -> None:
     assert len(build(trained).encoder.encoder.layer) == 1
 
 
+def test_the_lowest_layers_may_stay_as_they_are(start: Path, tmp_path: Path) -> None:
+    trained = run(rows(), start, tmp_path / "trained", replace(HOW, frozen=1), TOLD)
+    before, after = build(start).encoder.state_dict(), build(trained).encoder.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any("layer.1." in name for name in moved)
+    assert not [name for name in moved if "layer.0." in name or name.startswith("embeddings.")]
+
+
 def test_the_marks_are_those_of_the_encoder(start: Path) -> None:
     encoder = Encoder(start)
     given = row(1, post="word1 word2")
