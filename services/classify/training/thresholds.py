@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from services.classify.training.judged import Judged, read_folds, without_test_p
 from shared.categories import CATEGORIES, Category
 from shared.events import Action
 from shared.policy import Measured, Mode, Policy, load_policy
+
+PROMISED = 0.95
+"""The precision that a category must have where it hides, on settings never seen."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +39,7 @@ def main(options: argparse.Namespace) -> int:
     crossed = cross(folds, policy)
     chosen = choose_on(without_test_posts(folds), policy)
     measured = {category: crossed.measured(category) for category in CATEGORIES}
+    chosen = {category: promised(chosen[category], measured[category][1]) for category in CATEGORIES}
     for category in CATEGORIES:
         propose, hide = measured[category]
         print(f"{category.value}: propose at {chosen[category].propose} {_words(propose)}; ", end="")
@@ -109,6 +113,11 @@ def choose_on(folds: Sequence[Judged], policy: Policy) -> dict[Category, Thresho
         hiding.append(strongest(chances, seen, hiding=True))
         rows += fold.rows
     return choose(rows, np.concatenate(scores), np.concatenate(hiding))
+
+
+def promised(limits: Thresholds, measured: Measured | None) -> Thresholds:
+    """The thresholds, without hiding where what was measured crosswise is less than `PROMISED`."""
+    return limits if measured and measured.precision >= PROMISED else replace(limits, hide=None)
 
 
 def _measured(truth: Any, found: Any) -> Measured:

@@ -20,7 +20,7 @@ from services.classify.training.calibration import (
 from services.classify.training.consequences import actions_of, consequences, strongest, wilson
 from services.classify.training.data import Row
 from services.classify.training.judged import Judged, without_test_posts
-from services.classify.training.thresholds import rewritten
+from services.classify.training.thresholds import promised, rewritten
 from shared.categories import CATEGORIES, Category
 from shared.events import Action
 from shared.policy import MODES, SHIPPED, Measured, Mode, load_policy
@@ -118,6 +118,13 @@ def test_numbers_make_a_mode_more_cautious_and_never_less() -> None:
         name: rule.model_copy(update={"mode": Mode.HIDE}) for name, rule in policy.categories.items()}})  # fmt: skip
     after = with_thresholds(hides, dict.fromkeys(CATEGORIES, unsure))
     assert {rule.mode for rule in after.categories.values()} == {Mode.PROPOSE}
+
+
+def test_a_category_hides_only_with_the_precision_that_is_promised() -> None:
+    limits = Thresholds(0.4, 0.8)
+    assert promised(limits, Measured(precision=0.95, recall=0.1)) == limits
+    assert promised(limits, Measured(precision=0.949, recall=0.9)) == Thresholds(0.4, None)
+    assert promised(limits, None) == Thresholds(0.4, None)
 
 
 def test_a_policy_without_a_category_is_not_rewritten() -> None:
