@@ -68,17 +68,23 @@ def main(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Told:
-    """What the served model said of rows (``chances``), the stronger of it and the detectors, and what would follow."""
+    """
+    What the served model said of rows (``chances``), the stronger of it and the detectors, and what would follow.
+
+    ``hiding``: the stronger of the model and of what a detector is certain of; only that may hide.
+    """
 
     chances: Any
     scores: Any
+    hiding: Any
     actions: Any
 
 
 def _served(model: Model, rows: Sequence[Row], policy: Policy) -> _Told:
     chances = asyncio.run(model.score([Pair(row.text, row.about or None) for row in rows]))
     seen = evidence_of(rows, policy)
-    return _Told(chances, strongest(chances, seen), actions_of(rows, chances, seen, policy))
+    scores, hiding = strongest(chances, seen), strongest(chances, seen, hiding=True)
+    return _Told(chances, scores, hiding, actions_of(rows, chances, seen, policy))
 
 
 def _settings(folds: Sequence[Judged], crossed: Crossed) -> list[str]:
@@ -120,10 +126,11 @@ def _posts(rows: Sequence[Row], told: _Told, policy: Policy) -> list[str]:
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for category in CATEGORIES:
-        (truth, score), rule = known(rows, told.scores, category), policy.categories[category]
+        (truth, score), (_, hiding) = known(rows, told.scores, category), known(rows, told.hiding, category)
+        rule = policy.categories[category]
         cells = [f"{category.value} | {truth.sum()} | {average_precision(rows, told.scores, category):.3f}"]
-        for threshold in (rule.propose_threshold, rule.hide_threshold):
-            found = score >= threshold
+        for strength, threshold in ((score, rule.propose_threshold), (hiding, rule.hide_threshold)):
+            found = strength >= threshold
             precision = f"{truth[found].mean():.3f}" if found.any() else "none"
             cells.append(f"{threshold:.2f} | {precision} | {truth[found].sum() / truth.sum():.3f}")
         lines.append(f"| {' | '.join(cells)} |")
