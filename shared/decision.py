@@ -21,12 +21,13 @@ from shared.policy import MODES, CategoryRule, Mode, Policy
 ACTIONS: tuple[Action, ...] = (Action.ALLOW, Action.PROPOSE, Action.HIDE)
 """From the most cautious to the least."""
 
-ONLY_PROPOSES = frozenset({"flood", "likely_link", "likely_personal", "likely_profanity"})
+ONLY_PROPOSES = frozenset({"flood", "likely_link", "likely_personal", "likely_profanity", "likely_threat"})
 """
 Sources that never hide, whatever the score and the thresholds: a person judges what they found.
 
 ``flood``: many people saying one thing is speech. ``likely_*``: what a detector saw may be something else. What is
-certain has a source of its own: ``links``, ``personal``, ``masked_profanity``.
+certain has a source of its own: ``links``, ``personal``, ``masked_profanity``; a threat never is: words alone do not
+tell it from a joke.
 """
 
 

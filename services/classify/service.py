@@ -10,6 +10,7 @@ from services.classify.detectors.floods import Floods
 from services.classify.detectors.links import Links
 from services.classify.detectors.personal import Personal
 from services.classify.detectors.profanity import masked_profanity
+from services.classify.detectors.threats import threats
 from services.classify.handlers import ClassifyComments
 from services.classify.judge import Judge
 from services.classify.model import SHIPPED, Model, Pair
@@ -32,7 +33,7 @@ def open_judge(model: Model, policy: Policy, *remembering: Detector) -> Judge:
 
 def detectors(policy: Policy) -> list[Detector]:
     """Those that remember nothing."""
-    return [Links(policy.city.allowed_domains), masked_profanity, Personal(policy.city.phone_numbers)]
+    return [Links(policy.city.allowed_domains), masked_profanity, Personal(policy.city.phone_numbers), threats]
 
 
 async def build(resources: Resources) -> Service:

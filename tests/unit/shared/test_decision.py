@@ -53,7 +53,7 @@ def test_a11_a_category_hides_only_above_its_threshold_and_where_both_modes_allo
 
 
 @pytest.mark.policy("A.11")
-@pytest.mark.parametrize("source", ["flood", "likely_link", "likely_personal", "likely_profanity"])
+@pytest.mark.parametrize("source", ["flood", "likely_link", "likely_personal", "likely_profanity", "likely_threat"])
 def test_a11_what_is_not_certain_is_proposed_and_never_hidden_whatever_score_and_threshold(source: str) -> None:
     policy = policy_with(Mode.HIDE)
     rule = policy.categories[Category.VULGAR].model_copy(update={"hide_threshold": 0.5})
