@@ -27,7 +27,7 @@ from shared.categories import Category
 from shared.directory import Account
 from shared.errors import CredentialRefused, PlatformRefused, PlatformUnavailable
 from shared.events import TOPICS, CommentReceived, Event
-from shared.policy import Mode, Policy
+from shared.policy import Mode, Policy, load_policy
 from tests.contract.test_retention import BAD, Retention, classified, received, retention, reviewed
 from tests.fakes.platform import FakePlatform
 
@@ -71,6 +71,17 @@ class Works:
             records = await subscription.fetch(max_records=100, wait_seconds=0.05)
             await subscription.rewind()
         return [TOPICS[topic].model_validate_json(record.message.value) for record in records]
+
+
+@pytest.fixture
+def policy() -> Policy:
+    """A policy under which a machine may hide more than under the one that is shipped."""
+    shipped = load_policy()
+    mode = {Category.PUBLIC_SAFETY: Mode.HIDE}
+    rules = {
+        name: rule.model_copy(update={"mode": mode.get(name, rule.mode)}) for name, rule in shipped.categories.items()
+    }
+    return shipped.model_copy(update={"categories": rules})
 
 
 @pytest_asyncio.fixture
