@@ -177,7 +177,8 @@ def print_page(channel: Side) -> bool:
         say(f"And this was sent to {message['inbox']}:")
         print(textwrap.indent(f"{message['title']}\n\n{message['body']}", "  | "))
     if len(messages) > 1:
-        say(f"{len(messages) - 1} more messages were sent.")
+        more = len(messages) - 1
+        say(f"{more} more {'message was' if more == 1 else 'messages were'} sent.")
     return bool(messages)
 
 
