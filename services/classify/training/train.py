@@ -38,7 +38,7 @@ WARM_UP = 100
 CHECKPOINT_EVERY = 250
 CHECKPOINT = "checkpoint.pt"
 EPOCHS = 2
-"""Of stage two, over 27,666 page comments; four were used while there were half as many."""
+"""Of stage two, over 27,665 page comments; four were used while there were half as many."""
 
 
 @dataclass(frozen=True)
