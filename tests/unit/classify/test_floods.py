@@ -45,6 +45,14 @@ def test_copies_may_differ_in_a_word_in_case_and_in_marks() -> None:
     assert len(evidence.matches) == 4
 
 
+def test_a_short_copy_may_have_another_word_in_its_middle() -> None:
+    floods = Floods(copies=2)
+    names = ("bridge", "depot", "library", "market")
+    found = [floods(at(number, f"Tell the council the {name} must stay open")) for number, name in enumerate(names)]
+    assert [bool(evidence) for evidence in found] == [False, False, True, True]
+    assert floods(at(9, "Tell the council that our whole depot wants longer hours")) == ()
+
+
 def test_another_text_on_the_same_subject_is_no_copy() -> None:
     assert filled()(at(9, "The Elm Street station must stay open, my mother walks there every day for help")) == ()
     assert filled()(at(9, OTHER)) == ()
