@@ -5,8 +5,9 @@ The rule for thresholds in words:
 
 * hide: the lowest score at which at least `HIDE_PRECISION` of what is found is right. A category that never gets
   there, or on fewer than `FEWEST_FOUND` comments, only proposes.
-* propose: of the pairs (one threshold for off-topic, one for all others), the one that finds most violating comments
-  while at most `PROTECTED_TOUCHED` of protected speech is hidden or proposed.
+* propose: from thresholds that find next to nothing, step by step the one category is lowered that finds most further
+  comments of its own for each further one of protected speech, while at most `PROTECTED_TOUCHED` of protected speech is
+  hidden or proposed, and never to where less than `PROPOSE_PRECISION` of what a category finds is right.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from shared.policy import MODES, Mode, Policy
 
 HIDE_PRECISION = 0.97
 FEWEST_FOUND = 20
+PROPOSE_PRECISION = 0.5
 PROTECTED_TOUCHED = 0.045
 NEVER_HIDDEN = (Category.OFF_TOPIC, Category.IP_VIOLATION)
 """Cannot be settled by text alone; `shared.policy` refuses to hide them."""
@@ -72,22 +74,36 @@ def choose(rows: Sequence[Row], scores: Any, hiding: Any) -> dict[Category, Thre
     import numpy as np
 
     labels = np.array([row.labels for row in rows])
-    violating = np.array([1 in row.labels for row in rows])
-    protected = np.array([row.protected for row in rows])
-    best = (-1.0, 1.0, 1.0)
-    for other in np.arange(0.15, 0.96, 0.01):
-        rest = (scores[:, 1:] >= other).any(axis=1)
-        for off_topic in np.arange(0.2, 0.96, 0.01):
-            touched = rest | (scores[:, 0] >= off_topic)
-            if touched[protected].mean() <= PROTECTED_TOUCHED:
-                best = max(best, (float(touched[violating].mean()), float(off_topic), float(other)))
+    proposing = _propose(labels, scores, np.array([row.protected for row in rows]))
     found = {}
     for column, category in enumerate(CATEGORIES):
-        propose = round(best[1] if category is Category.OFF_TOPIC else best[2], 2)
-        known = labels[:, column] != UNKNOWN
+        propose, known = proposing[column], labels[:, column] != UNKNOWN
         hide = None if category in NEVER_HIDDEN else _hide(labels[known, column], hiding[known, column], propose)
         found[category] = Thresholds(propose, hide)
     return found
+
+
+def _propose(labels: Any, scores: Any, protected: Any) -> list[float]:
+    import numpy as np
+
+    grid = np.round(np.arange(0.15, 0.97, 0.01), 2)
+    above = (scores.T[:, None, :] >= grid[None, :, None]).astype(np.float32)
+    right, known = (labels == 1).T.astype(np.float32), (labels != UNKNOWN).T.astype(np.float32)
+    hits = np.einsum("ctn,cn->ct", above, right)
+    allowed = hits >= PROPOSE_PRECISION * np.einsum("ctn,cn->ct", above, known)
+    chosen, budget = [len(grid) - 1] * len(labels[0]), PROTECTED_TOUCHED * protected.sum()
+    touched, found = above[:, -1].any(axis=0), (above[:, -1] * right).any(axis=0)
+    while True:
+        cost = above @ (protected & ~touched).astype(np.float32)
+        gain = np.einsum("ctn,cn->ct", above, right * ~found)
+        fits = allowed & (gain > 0) & (cost + (protected & touched).sum() <= budget)
+        if not fits.any():
+            return [float(grid[place]) for place in chosen]
+        worth = np.where(fits, gain / (cost + 1) + grid / 1e6, -1.0)
+        column, place = (int(value) for value in np.unravel_index(worth.argmax(), worth.shape))
+        chosen[column] = min(chosen[column], place)
+        touched |= above[column, place] > 0
+        found |= (above[column, place] * right[column]) > 0
 
 
 def _hide(truth: Any, score: Any, least: float) -> float | None:

@@ -13,13 +13,20 @@ from pathlib import Path
 from services.classify.training.data import AUTHORED, FOLDS, authored, fingerprint
 from services.classify.training.export import write_model
 from services.classify.training.judged import FILE, check_judged, judge
-from services.classify.training.provenance import made_from, told_by, weights_hash
-from services.classify.training.train import add_stage_arguments, page_comments_stage, run
+from services.classify.training.provenance import made_from, told_by
+from services.classify.training.train import (
+    add_stage_arguments,
+    hidden_for,
+    mixed_in,
+    page_comments_stage,
+    run,
+    start_of,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
-    parser.add_argument("--start", type=Path, required=True, help="the weights of stage one")
+    parser.add_argument("--only", nargs="*", type=int, default=[], help="numbers of folds; without it, all")
     parser.add_argument("--output", type=Path, required=True, help="folder for the folds; a repeat goes on there")
     add_stage_arguments(parser)
 
@@ -31,20 +38,23 @@ def main(options: argparse.Namespace) -> int:
     Raises `FileNotFoundError` where the start is missing, and `ValueError` where a fold that is there was made from
     other rows, numbers or start weights.
     """
-    how = page_comments_stage(options)
-    weights_hash(options.start)
+    start, layers = start_of(options)
+    how, mixed, hidden = page_comments_stage(options, layers), mixed_in(options), None
     for number, held_out in enumerate(FOLDS, start=1):
+        if options.only and number not in options.only:
+            continue
         folder = options.output / str(number)
         rows = authored(held_out)
         seen = [row for row in rows if row.part == "train"]
         unseen = [row for row in rows if row.part == "test"]
-        record = made_from(asdict(how), seen, options.start)
+        record = made_from(asdict(how), seen, start, mixed)
         if (folder / FILE).exists():
             check_judged(folder, unseen, record)
             continue
         print(f"fold {number} of {len(FOLDS)}: without {' and '.join(held_out)}, {len(seen)} rows", flush=True)
         told = {**told_by(options, "folds"), "files": fingerprint(AUTHORED.glob("*.jsonl")), "held_out": list(held_out)}
-        run(seen, options.start, folder, how, told)
+        hidden = hidden or hidden_for(options, start, mixed)
+        run(seen, start, folder, how, told, mixed=mixed, hidden=hidden)
         write_model(folder, folder / "model", None)
         judge(unseen, folder, folder / "model", folder / FILE, record)
     return 0

@@ -15,27 +15,47 @@ from services.classify.training.network import Encoder, build, predict
 from services.classify.training.provenance import Record, check, rows_hash
 
 FILE = "judged.npz"
+PLAIN_EVERY = 3
+"""One row in three is also judged in 32-bit numbers, which takes longer than all others in 8."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Rows with their logits ``(n, 9)``: ``served`` of the int8 model as it is served, ``plain`` of 32-bit numbers."""
+    """
+    Rows with their logits ``(n, 9)``: ``served`` of the int8 model as it is served, ``plain`` of 32-bit numbers.
+
+    ``plain`` is NaN for the rows that were judged in 8 bits only.
+    """
 
     rows: tuple[Row, ...]
     served: Any
     plain: Any
 
+    def chosen(self, kept: Any) -> Judged:
+        """The rows that ``kept``, ``(n,)`` of bool, names."""
+        rows = tuple(row for row, is_kept in zip(self.rows, kept, strict=True) if is_kept)
+        return Judged(rows, self.served[kept], self.plain[kept])
+
+    def in_32_bits(self) -> Judged:
+        """The rows that were judged in 32-bit numbers too."""
+        import numpy as np
+
+        return self.chosen(~np.isnan(self.plain).any(axis=1))
+
 
 def judge(rows: Sequence[Row], weights: Path, model: Path, target: Path, record: Record) -> None:
     """
-    Judge ``rows`` with the weights and with the model exported from them; write both to ``target``.
+    Judge ``rows`` with the model exported from the weights, and some with the weights; write both to ``target``.
 
     Beside them stands the ``record`` of the weights and the hash of the rows. A repeat writes the file anew.
     """
+    import numpy as np
+
     served = OnnxModel(model, workers=2)
     pairs = [Pair(row.text, row.about) for row in rows]
     logits = asyncio.run(served.logits(pairs))
-    plain = predict(build(weights), Encoder(weights), rows)
+    plain = np.full_like(logits, np.nan)
+    plain[::PLAIN_EVERY] = predict(build(weights), Encoder(weights), rows[::PLAIN_EVERY])
     write_judged(target, Judged(tuple(rows), logits, plain), record)
 
 
@@ -98,9 +118,4 @@ def without_test_posts(folds: Sequence[Judged]) -> list[Judged]:
     """The folds less the posts on which the served model is tested: what is shipped must not be chosen on those."""
     import numpy as np
 
-    kept = []
-    for fold in folds:
-        trained = np.array([row.part == "train" for row in fold.rows])
-        rows = tuple(row for row in fold.rows if row.part == "train")
-        kept.append(Judged(rows, fold.served[trained], fold.plain[trained]))
-    return kept
+    return [fold.chosen(np.array([row.part == "train" for row in fold.rows])) for fold in folds]

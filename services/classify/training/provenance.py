@@ -2,8 +2,9 @@
 What weights are made from, so that nothing is gone on with, skipped or believed that is of something else.
 
 A record is flat: the numbers of the stage (`train.Stage`), how many ``rows`` it learns from, the hash of these as the
-model reads them with their labels (``data``), and the hash of the weights that it starts from (``start``). It stands in
-the checkpoint, beside finished weights (``training.json``) and in what the folds said (``judged.npz``).
+model reads them with their labels (``data``), the same of public rows beside them (``mixed``, ``mixed_data``), and the
+hash of the weights that it starts from (``start``). It stands in the checkpoint, beside finished weights
+(``training.json``) and in what the folds said (``judged.npz``).
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ WEIGHTS = ("config.json", "model.safetensors", "head.pt", "tokenizer.json")
 Record = dict[str, Any]
 
 
-def made_from(numbers: Mapping[str, Any], rows: Sequence[Row], start: Path) -> Record:
+def made_from(numbers: Mapping[str, Any], rows: Sequence[Row], start: Path, mixed: Sequence[Row] = ()) -> Record:
     """The record of a stage. Raises `FileNotFoundError` where ``start`` holds no weights."""
-    return {**numbers, "rows": len(rows), "data": rows_hash(rows), "start": weights_hash(start)}
+    beside = {"mixed": len(mixed), "mixed_data": rows_hash(mixed)} if mixed else {}
+    return {**numbers, "rows": len(rows), "data": rows_hash(rows), **beside, "start": weights_hash(start)}
 
 
 def rows_hash(rows: Sequence[Row]) -> str:

@@ -63,7 +63,8 @@ def targets(folds: Sequence[Judged], crossed: Crossed) -> list[Target]:
         _, hide = crossed.measured(category)
         precision = hide.precision if hide else None
         found.append(Target(f"precision where hidden, {category.value}", precision, PRECISION_HIDDEN, least=True))
-    lost = [100 * (macro(fold.rows, fold.plain) - macro(fold.rows, fold.served)) for fold in folds]
+    both = [fold.in_32_bits() for fold in folds]
+    lost = [100 * (macro(fold.rows, fold.plain) - macro(fold.rows, fold.served)) for fold in both]
     name = f"8 bits lose (worst fold {max(lost):.2f})"
     return [*found, Target(name, sum(lost) / len(lost), EIGHT_BITS_LOSE, least=False, unit=" points")]
 

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import argparse
 import random
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from services.classify.training.bases import BASES, base_folder
 from services.classify.training.data import AUTHORED, UNKNOWN, Row, authored, fingerprint, public
-from services.classify.training.network import Encoder, build, padded, save
+from services.classify.training.hidden import Hidden, hidden_of
+from services.classify.training.network import Encoder, build, save
 from services.classify.training.provenance import (
     Record,
     check,
@@ -32,13 +35,17 @@ from services.classify.training.provenance import (
 WITHOUT_POST = 0.15
 """Share of the rows that are seen without their post: every category must work when it is not known."""
 SMOOTHING = 0.02
-RATE = 6e-5
+RATE = 8e-5
 HEAD_RATE = 1e-3
 WARM_UP = 100
 CHECKPOINT_EVERY = 250
 CHECKPOINT = "checkpoint.pt"
-EPOCHS = 2
-"""Of stage two, over 27,665 page comments; four were used while there were half as many."""
+CACHE = Path(".cache/frozen")
+EPOCHS, STEPS, BATCH = 2, 1200, 32
+"""Of stage two: all page comments once, and some a second time."""
+MIXED = 5000
+FROZEN = 5
+"""Of the eight layers of mpnet: all that two cores could teach in two hours, six times over (docs/decisions/0011)."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Stage:
 
     ``words``: whether the vectors of the vocabulary learn too (public rows: yes). ``layers``: how many of the start's
     layers are kept, from the first on; None for all. ``frozen``: how many of these, with all embeddings, stay as they
-    are; None for none.
+    are; None for none. ``steps``: after how many batches learning ends; None for the end of the last epoch.
     """
 
     epochs: int
@@ -58,35 +65,45 @@ class Stage:
     seed: int
     layers: int | None = None
     frozen: int | None = None
+    steps: int | None = None
 
 
 def page_comments_stage(options: argparse.Namespace, layers: int | None = None) -> Stage:
     """How stage two learns; the folds learn the same way. ``options``: those of `add_stage_arguments`."""
     return Stage(
         epochs=options.epochs,
-        batch=16,
+        batch=options.batch,
         rate=options.rate,
         words=False,
         seed=options.seed,
         layers=layers,
         frozen=options.frozen,
+        steps=options.steps,
     )
 
 
 def add_stage_arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` and `folds` both take."""
+    parser.add_argument("--data", type=Path, help="folder of the public rows")
+    parser.add_argument(
+        "--mixed", type=int, default=MIXED, help="how many public rows stage two sees beside page comments"
+    )
+    parser.add_argument("--start", type=Path, help="weights to start from; without them, the base encoder")
+    parser.add_argument("--base", choices=BASES, default="mpnet", help="the base encoder, where there is no --start")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="folder for what frozen layers say")
+    parser.add_argument("--steps", type=int, default=STEPS, help="the most batches of stage two")
+    parser.add_argument("--batch", type=int, default=BATCH, help="rows of a batch of stage two")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of stage two; 0: only stage one")
     parser.add_argument("--rate", type=float, default=RATE, help="the highest learning rate of the encoder")
-    parser.add_argument("--frozen", type=int, help="how many of the lowest layers stage two leaves as they are")
+    parser.add_argument(
+        "--frozen", type=int, default=FROZEN, help="how many of the lowest layers stage two leaves as they are"
+    )
     parser.add_argument("--seed", type=int, default=1)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
-    parser.add_argument("--data", type=Path, help="folder of the public rows; without it, stage one is left out")
-    parser.add_argument("--public-rows", type=int, default=50_000, help="how many of them stage one sees, once")
-    parser.add_argument("--start", type=Path, help="weights to start from; without them, the base encoder")
-    parser.add_argument("--base", choices=BASES, default="minilm", help="the base encoder, where there is no --start")
+    parser.add_argument("--public-rows", type=int, default=0, help="how many public rows stage one sees, once")
     parser.add_argument("--output", type=Path, required=True, help="folder for the weights")
     parser.add_argument("--hold-out", nargs="*", default=[], help="settings that are the test set as a whole")
     add_stage_arguments(parser)
@@ -99,21 +116,46 @@ def main(options: argparse.Namespace) -> int:
     Raises `FileNotFoundError` for a start or public rows that are not there, and `ValueError` for an unknown setting
     and for an output folder that holds something else.
     """
-    start, seed = options.start or base_folder(options.base, options.output / "base"), options.seed
-    layers = None if options.start else BASES[options.base].layers
-    weights_hash(start)
+    start, layers = start_of(options)
+    seed = options.seed
     comments, told = authored(options.hold_out), told_by(options, "train")
-    if options.data:
+    if options.public_rows:
         how = Stage(epochs=1, batch=32, rate=options.rate, words=True, seed=seed, layers=layers)
-        rows = public(options.data, options.public_rows, seed)
+        rows = public(_folder(options), options.public_rows, seed)
         files = fingerprint((options.data / "train").glob("*.parquet"))
         start = run(rows, start, options.output / "stage-one", how, {**told, "files": files})
         layers = None
     if options.epochs:
+        mixed = mixed_in(options)
         rows = [row for row in comments if row.part == "train"]
         seen = {"files": fingerprint(AUTHORED.glob("*.jsonl")), "held_out": options.hold_out}
-        run(rows, start, options.output, page_comments_stage(options, layers), {**told, **seen})
+        how, hidden = page_comments_stage(options, layers), hidden_for(options, start, mixed)
+        run(rows, start, options.output, how, {**told, **seen}, mixed=mixed, hidden=hidden)
     return 0
+
+
+def start_of(options: argparse.Namespace) -> tuple[Path, int | None]:
+    """The weights to start from, and how many of their layers are kept. Raises `FileNotFoundError` without them."""
+    if options.start:
+        weights_hash(options.start)
+        return options.start, None
+    return base_folder(options.base, options.output / "base"), BASES[options.base].layers
+
+
+def mixed_in(options: argparse.Namespace) -> list[Row]:
+    """The public rows that stage two sees beside the page comments. Raises `ValueError` without their folder."""
+    return public(_folder(options), options.mixed, options.seed) if options.mixed else []
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    if not options.data:
+        raise ValueError("public rows need --data; --mixed 0 leaves them out")
+    return Path(options.data)
+
+
+def hidden_for(options: argparse.Namespace, start: Path, mixed: Sequence[Row]) -> Hidden | None:
+    """What the frozen layers say of all rows, whichever of them are held out; None where all layers learn."""
+    return hidden_of([*authored(), *mixed], start, options.frozen, options.cache) if options.frozen else None
 
 
 def run(
@@ -124,29 +166,34 @@ def run(
     told: Mapping[str, Any],
     *,
     every: int = CHECKPOINT_EVERY,
+    mixed: Sequence[Row] = (),
+    hidden: Hidden | None = None,
 ) -> Path:
     """
     One stage: AdamW with warm-up and linear decay, bf16, an average of the weights at the end.
 
     Gives back ``output``, which then holds the weights and what they are made from, with what the caller has ``told``.
+    ``mixed``: public rows beside them. ``hidden``: what the frozen layers say of all these, which is then not computed
+    at each step.
     Cut off at any point, a repeat goes on from the last checkpoint, one in ``every`` steps; finished, it does nothing.
     Raises `ValueError` where ``output`` holds weights or a checkpoint of other rows, numbers or start.
     """
     import torch
 
-    record = made_from(asdict(how), rows, start)
+    record = made_from(asdict(how), rows, start, mixed)
     if not (output / CHECKPOINT).exists() and is_finished(output, record):
         print(f"{output.name}: is there already", flush=True)
         return output
     torch.manual_seed(how.seed)
     network, encoder = build(start, layers=how.layers), Encoder(start)
     network.encoder.get_input_embeddings().weight.requires_grad_(how.words)
-    for part in network.lowest(how.frozen) if how.frozen else ():
-        part.requires_grad_(False)
+    if how.frozen:
+        network.freeze(how.frozen, hidden)
     state = _State(output / CHECKPOINT, record, network, how.rate)
-    steps, began, done = max(1, how.epochs * -(-len(rows) // how.batch)), time.monotonic(), state.resume()
+    steps = min(how.steps or sys.maxsize, max(1, how.epochs * -(-(len(rows) + len(mixed)) // how.batch)))
+    began, done = time.monotonic(), state.resume()
     network.train()
-    for step, chosen in enumerate(_batches(rows, encoder, how)):
+    for step, chosen in enumerate(islice(_batches([*rows, *mixed] if mixed else rows, encoder, how), steps)):
         if step < done:
             continue
         loss = loss_of(network, encoder, chosen, random.Random(f"{how.seed}/{step}"))
@@ -156,6 +203,7 @@ def run(
             rate = (step + 1 - done) * how.batch / (time.monotonic() - began)
             print(f"{output.name}: step {step + 1} of {steps}, loss {loss.item():.4f}, {rate:.0f} rows/s", flush=True)
     state.finish()
+    network.whole()
     save(network, encoder.tokenizer, output)
     write_facts(output, record, told, start)
     state.file.unlink(missing_ok=True)
@@ -265,7 +313,7 @@ def loss_of(network: Any, encoder: Encoder, rows: Sequence[Row], chance: random.
     labels = torch.tensor([row.labels for row in rows]).float()
     labels[[index for index, shown in enumerate(with_post) if not shown], 0] = UNKNOWN
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = network(*padded(encoded, network.reads)).float()
+        logits = network.read(encoded).float()
     known = (labels != UNKNOWN).float()
     target = labels.clamp(min=0) * (1 - SMOOTHING) + SMOOTHING / 2
     losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")

@@ -115,7 +115,7 @@ def stage(**given: object) -> argparse.Namespace:
     """The options of a stage, as `train` and `folds` take them."""
     parser = argparse.ArgumentParser()
     train.add_stage_arguments(parser)
-    return argparse.Namespace(**{**vars(parser.parse_args(["--epochs", "1"])), **given})
+    return argparse.Namespace(**{**vars(parser.parse_args(["--mixed", "0"])), "only": [], **given})
 
 
 def fold(folder: Path, number: int, start: Path, *, seed: int = 1, relabel: bool = False) -> None:

@@ -81,6 +81,27 @@ def test_no_more_of_protected_speech_is_touched_than_the_rule_says() -> None:
     assert chosen[Category.SEXUAL].propose > 0.6
 
 
+def test_each_category_proposes_from_where_it_costs_least_of_protected_speech() -> None:
+    vulgar, sexual = only(Category.VULGAR), only(Category.SEXUAL)
+    rows, scores = scored((50, vulgar, 0.4, Category.VULGAR), (50, sexual, 0.4, Category.SEXUAL),
+                          (30, CLEAN, 0.5, Category.SEXUAL), (470, CLEAN, 0.02, Category.SEXUAL))  # fmt: skip
+    chosen = choose(rows, scores, scores)
+    assert chosen[Category.VULGAR].propose == 0.4
+    assert chosen[Category.SEXUAL].propose > 0.5
+
+
+def test_a_category_proposes_nothing_where_it_is_mostly_wrong() -> None:
+    harmless = [replace(item, protected=False) for item in scored((60, CLEAN, 0.4, Category.VULGAR))[0]]
+    yes = only(Category.VULGAR)
+    rows, scores = scored((50, yes, 0.4, Category.VULGAR), (50, yes, 0.8, Category.VULGAR),
+                          (500, CLEAN, 0.02, Category.VULGAR))  # fmt: skip
+    assert choose(rows, scores, scores)[Category.VULGAR].propose == 0.4
+    crowded = np.vstack([scores, *[scores[:1]] * 60])
+    assert choose([*rows, *harmless], crowded, crowded)[Category.VULGAR].propose == 0.4
+    crowded = np.vstack([scores, *[scores[:1]] * 120])
+    assert choose([*rows, *harmless, *harmless], crowded, crowded)[Category.VULGAR].propose == 0.8
+
+
 def test_what_is_shipped_is_not_chosen_on_the_posts_that_test_it() -> None:
     rows = (row(0), replace(row(1), part="train"), row(2), replace(row(3), part="train"))
     logits = np.arange(36.0).reshape(4, 9)

@@ -16,6 +16,7 @@ import pytest
 from services.classify.encode import COMMENT_TOKENS
 from services.classify.training.data import UNKNOWN, Row
 from services.classify.training.export import write_model
+from services.classify.training.hidden import hidden_of
 from services.classify.training.judged import FILE, check_judged, judge
 from services.classify.training.network import Encoder, build, padded, predict
 from services.classify.training.provenance import FACTS
@@ -230,6 +231,34 @@ def test_the_lowest_layers_may_stay_as_they_are(start: Path, tmp_path: Path) -> 
     assert not [name for name in moved if "layer.0." in name or name.startswith("embeddings.")]
 
 
+def test_what_frozen_layers_say_is_computed_once_and_changes_nothing(start: Path, tmp_path: Path) -> None:
+    how, mixed = replace(HOW, frozen=1, words=False), [row(40, post="")]
+    hidden = hidden_of([*rows(), *mixed], start, 1, tmp_path / "cache")
+    again = hidden_of([*mixed, *rows()], start, 1, tmp_path / "cache")
+    encoder = Encoder(start)
+    items = [encoder(row(3, words=20)), encoder(row(5), with_post=False), encoder(row(40, post=""))]
+    with pytest.raises(KeyError):
+        hidden(items)
+    network = build(start).eval()
+    with torch.no_grad():
+        expected = network.read(items[1:])
+        network.freeze(1, again)
+        assert network.read(items[1:]).numpy() == pytest.approx(expected.numpy(), abs=0.02)
+        network.whole()
+        assert torch.equal(network.read(items[1:]), expected)
+    kept = run(rows(), start, tmp_path / "kept", how, TOLD, mixed=mixed, hidden=hidden)
+    anew = run(rows(), start, tmp_path / "anew", how, TOLD, mixed=mixed)
+    one, other = state(kept), state(anew)
+    assert one.keys() == other.keys()
+    assert all(value.numpy() == pytest.approx(other[name].numpy(), abs=0.05) for name, value in one.items())
+    assert not torch.equal(one["head.weight"], state(start)["head.weight"])
+
+
+def test_a_stage_may_end_after_so_many_batches(start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(rows(), start, tmp_path, replace(HOW, steps=3), TOLD)
+    assert "step 3 of 3" in capsys.readouterr().out
+
+
 def test_the_marks_are_those_of_the_encoder(start: Path) -> None:
     encoder = Encoder(start)
     given = row(1, post="word1 word2")
@@ -246,11 +275,22 @@ def test_the_command_says_what_it_made_and_a_repeat_makes_nothing_twice(start: P
     parquet.write_table(pyarrow.table(columns), tmp_path / "train" / "edos.parquet")
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    given = ["--data", str(tmp_path), "--start", str(start), "--output", str(tmp_path / "w"), "--epochs", "0"]
+    given = [
+        "--public-rows",
+        "2",
+        "--data",
+        str(tmp_path),
+        "--start",
+        str(start),
+        "--output",
+        str(tmp_path / "w"),
+        "--epochs",
+        "0",
+    ]
     assert main(parser.parse_args(given)) == 0
     written = tmp_path / "w" / "stage-one" / FACTS
     facts, before = json.loads(written.read_text()), written.stat().st_mtime_ns
-    assert facts["command"].startswith(f"python -m services.classify train --data {tmp_path.name} --public-rows 50000 ")
+    assert facts["command"].startswith("python -m services.classify train --public-rows 2 ")
     assert str(tmp_path) not in json.dumps(facts)
     assert facts["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert (facts["made_from"]["rows"], facts["started_from"]) == (2, None)
