@@ -6,8 +6,9 @@ The rule for thresholds in words:
 * hide: the lowest score at which at least `HIDE_PRECISION` of what is found is right. A category that never gets
   there, or on fewer than `FEWEST_FOUND` comments, only proposes.
 * propose: from thresholds that find next to nothing, step by step the one category is lowered that finds most further
-  comments of its own for each further one of protected speech, while at most `PROTECTED_TOUCHED` of protected speech is
-  hidden or proposed, and never to where less than `PROPOSE_PRECISION` of what a category finds is right.
+  comments of its own for each further harmless one, where protected speech counts `PROTECTED_COUNTS` times. At most
+  `PROTECTED_TOUCHED` of protected speech and `HARMLESS_TOUCHED` of harmless comments may be hidden or proposed, and at
+  least `PROPOSE_PRECISION` of what a category finds must be right.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from shared.policy import MODES, Mode, Policy
 HIDE_PRECISION = 0.97
 FEWEST_FOUND = 20
 PROPOSE_PRECISION = 0.5
-PROTECTED_TOUCHED = 0.045
+PROTECTED_TOUCHED = 0.03
+"""5 % is the most that is wanted on settings never seen; those have up to two points more than where it was chosen."""
+HARMLESS_TOUCHED = 0.05
+PROTECTED_COUNTS = 3
 NEVER_HIDDEN = (Category.OFF_TOPIC, Category.IP_VIOLATION)
 """Cannot be settled by text alone; `shared.policy` refuses to hide them."""
 
@@ -74,7 +78,8 @@ def choose(rows: Sequence[Row], scores: Any, hiding: Any) -> dict[Category, Thre
     import numpy as np
 
     labels = np.array([row.labels for row in rows])
-    proposing = _propose(labels, scores, np.array([row.protected for row in rows]))
+    harmless = np.array([1 not in row.labels for row in rows])
+    proposing = _propose(labels, scores, harmless, np.array([row.is_allowed_criticism for row in rows]))
     found = {}
     for column, category in enumerate(CATEGORIES):
         propose, known = proposing[column], labels[:, column] != UNKNOWN
@@ -83,7 +88,7 @@ def choose(rows: Sequence[Row], scores: Any, hiding: Any) -> dict[Category, Thre
     return found
 
 
-def _propose(labels: Any, scores: Any, protected: Any) -> list[float]:
+def _propose(labels: Any, scores: Any, harmless: Any, protected: Any) -> list[float]:
     import numpy as np
 
     grid = np.round(np.arange(0.15, 0.97, 0.01), 2)
@@ -91,14 +96,17 @@ def _propose(labels: Any, scores: Any, protected: Any) -> list[float]:
     right, known = (labels == 1).T.astype(np.float32), (labels != UNKNOWN).T.astype(np.float32)
     hits = np.einsum("ctn,cn->ct", above, right)
     allowed = hits >= PROPOSE_PRECISION * np.einsum("ctn,cn->ct", above, known)
-    chosen, budget = [len(grid) - 1] * len(labels[0]), PROTECTED_TOUCHED * protected.sum()
+    chosen = [len(grid) - 1] * len(labels[0])
     touched, found = above[:, -1].any(axis=0), (above[:, -1] * right).any(axis=0)
     while True:
-        cost = above @ (protected & ~touched).astype(np.float32)
+        of_harmless, of_protected = (above @ (group & ~touched).astype(np.float32) for group in (harmless, protected))
         gain = np.einsum("ctn,cn->ct", above, right * ~found)
-        fits = allowed & (gain > 0) & (cost + (protected & touched).sum() <= budget)
+        fits = allowed & (gain > 0)
+        fits &= of_harmless + (harmless & touched).sum() <= HARMLESS_TOUCHED * harmless.sum()
+        fits &= of_protected + (protected & touched).sum() <= PROTECTED_TOUCHED * protected.sum()
         if not fits.any():
             return [float(grid[place]) for place in chosen]
+        cost = of_harmless + (PROTECTED_COUNTS - 1) * of_protected
         worth = np.where(fits, gain / (cost + 1) + grid / 1e6, -1.0)
         column, place = (int(value) for value in np.unravel_index(worth.argmax(), worth.shape))
         chosen[column] = min(chosen[column], place)

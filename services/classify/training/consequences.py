@@ -76,6 +76,7 @@ def consequences(rows: Sequence[Row], actions: Sequence[Action]) -> list[str]:
         "violating comments": [action for row, action in both if 1 in row.labels],
         "harmless comments": [action for row, action in both if 1 not in row.labels],
         "protected speech": [action for row, action in both if row.protected],
+        "of it, what is not labelled off topic too": [action for row, action in both if row.is_allowed_criticism],
     }
     lines = ["| of | hidden | hidden or proposed |", "|---|---:|---:|"]
     for name, group in groups.items():

@@ -71,6 +71,15 @@ class Row:
     setting: str
     part: Part
 
+    @property
+    def is_allowed_criticism(self) -> bool:
+        """
+        Protected, and not labelled off topic by the same hand.
+
+        180 of 4,424 protected comments in the oldest files are both: who finds what is off topic touches them.
+        """
+        return self.protected and 1 not in self.labels
+
 
 def authored(held_out: Iterable[str] = ()) -> list[Row]:
     """

@@ -73,6 +73,8 @@ def _actions(crossed: Crossed) -> list[Target]:
     violating = [1 in row.labels for row in crossed.rows]
     harmless = [1 not in row.labels for row in crossed.rows]
     protected = [row.protected for row in crossed.rows]
+    allowed = [row.is_allowed_criticism for row in crossed.rows]
+    touched = "protected speech, hidden or proposed"
 
     def share(chosen: Sequence[bool], wanted: Collection[Action]) -> float:
         actions = [action for action, is_one in zip(crossed.actions, chosen, strict=True) if is_one]
@@ -81,9 +83,10 @@ def _actions(crossed: Crossed) -> list[Target]:
     return [
         Target("violating, hidden or proposed", share(violating, TOUCHED), VIOLATING_TOUCHED, least=True, unit=" %"),
         Target("protected speech, hidden", share(protected, HIDDEN), PROTECTED_HIDDEN, least=False, unit=" %"),
+        Target(touched, share(protected, TOUCHED), PROTECTED_TOUCHED, least=False, unit=" %"),
         Target(
-            "protected speech, hidden or proposed",
-            share(protected, TOUCHED),
+            f"{touched}, less what is labelled off topic too",
+            share(allowed, TOUCHED),
             PROTECTED_TOUCHED,
             least=False,
             unit=" %",

@@ -90,11 +90,20 @@ def test_each_category_proposes_from_where_it_costs_least_of_protected_speech() 
     assert chosen[Category.SEXUAL].propose > 0.5
 
 
+def test_no_more_of_what_is_harmless_is_touched_than_the_rule_says() -> None:
+    for harmless, expected in ((30, True), (60, False)):
+        yes = only(Category.VULGAR)
+        rows, scores = scored((100, yes, 0.4, Category.VULGAR), (harmless, CLEAN, 0.5, Category.VULGAR),
+                              (1000 - harmless, CLEAN, 0.02, Category.VULGAR))  # fmt: skip
+        calm = [replace(item, protected=False) for item in rows]
+        assert (choose(calm, scores, scores)[Category.VULGAR].propose == 0.4) is expected
+
+
 def test_a_category_proposes_nothing_where_it_is_mostly_wrong() -> None:
     harmless = [replace(item, protected=False) for item in scored((60, CLEAN, 0.4, Category.VULGAR))[0]]
     yes = only(Category.VULGAR)
     rows, scores = scored((50, yes, 0.4, Category.VULGAR), (50, yes, 0.8, Category.VULGAR),
-                          (500, CLEAN, 0.02, Category.VULGAR))  # fmt: skip
+                          (5000, CLEAN, 0.02, Category.VULGAR))  # fmt: skip
     assert choose(rows, scores, scores)[Category.VULGAR].propose == 0.4
     crowded = np.vstack([scores, *[scores[:1]] * 60])
     assert choose([*rows, *harmless], crowded, crowded)[Category.VULGAR].propose == 0.4
