@@ -15,7 +15,6 @@ from typing import Any
 from services.classify.encode import Encoded
 from services.classify.training.data import Row
 from services.classify.training.network import Encoder, build, padded
-from services.classify.training.provenance import weights_hash
 
 STEP = 8
 """Batches are padded to a multiple of it, so that few shapes of a batch occur: each costs a kernel of its own."""
@@ -50,14 +49,17 @@ def hidden_of(rows: Sequence[Row], start: Path, frozen: int, cache: Path) -> Hid
     """
     What the embeddings and the lowest ``frozen`` layers of ``start`` say of the rows, with and without their posts.
 
-    Kept in a folder of ``cache`` named by what it is made from; a repeat, or another process after this one, finds it.
+    Kept in a folder of ``cache`` named by what it is made from: the frozen weights and the rows. A repeat, another
+    process after this one, and a start that was trained from the same encoder find it.
     """
-    encoder = Encoder(start)
+    encoder, network = Encoder(start), build(start, layers=frozen).eval()
     items = {_key(item): item for row in rows for item in _both(row, encoder)}
-    made_from = hashlib.sha256("\n".join([weights_hash(start), str(frozen), *sorted(items)]).encode()).hexdigest()[:16]
-    folder = cache / made_from
+    digest = hashlib.sha256("\n".join(sorted(items)).encode())
+    for name, value in sorted(network.encoder.state_dict().items()):
+        digest.update(name.encode() + value.contiguous().numpy().tobytes())
+    folder = cache / digest.hexdigest()[:16]
     if not folder.exists():
-        _compute(sorted(items.values(), key=lambda item: len(item.ids)), start, frozen, folder)
+        _compute(sorted(items.values(), key=lambda item: len(item.ids)), network, folder)
     return Hidden(folder)
 
 
@@ -65,11 +67,10 @@ def _both(row: Row, encoder: Encoder) -> list[Encoded]:
     return [encoder(row), encoder(row, with_post=False)] if row.post else [encoder(row)]
 
 
-def _compute(items: Sequence[Encoded], start: Path, frozen: int, folder: Path) -> None:
+def _compute(items: Sequence[Encoded], network: Any, folder: Path) -> None:
     import numpy as np
     import torch
 
-    network = build(start, layers=frozen).eval()
     width = network.head.in_features
     partial = folder.with_name(f"{folder.name}.new")
     partial.mkdir(parents=True, exist_ok=True)

@@ -252,6 +252,8 @@ def test_what_frozen_layers_say_is_computed_once_and_changes_nothing(start: Path
     assert one.keys() == other.keys()
     assert all(value.numpy() == pytest.approx(other[name].numpy(), abs=0.05) for name, value in one.items())
     assert not torch.equal(one["head.weight"], state(start)["head.weight"])
+    hidden_of([*rows(), *mixed], kept, 1, tmp_path / "cache")
+    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_a_stage_may_end_after_so_many_batches(start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
