@@ -41,11 +41,11 @@ WARM_UP = 100
 CHECKPOINT_EVERY = 250
 CHECKPOINT = "checkpoint.pt"
 CACHE = Path(".cache/frozen")
-EPOCHS, STEPS, BATCH = 2, 1200, 32
-"""Of stage two: all page comments once, and some a second time."""
+EPOCHS, BATCH = 2, 32
 MIXED = 5000
+"""Public rows that the first epoch of stage two sees; the last one sees page comments only."""
 FROZEN = 5
-"""Of the eight layers of mpnet: all that two cores could teach in two hours, six times over (docs/decisions/0011)."""
+"""Of the eight layers of mpnet: what two cores can teach six times over in two hours (docs/decisions/0011)."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def add_stage_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=Path, help="weights to start from; without them, the base encoder")
     parser.add_argument("--base", choices=BASES, default="mpnet", help="the base encoder, where there is no --start")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder for what frozen layers say")
-    parser.add_argument("--steps", type=int, default=STEPS, help="the most batches of stage two")
+    parser.add_argument("--steps", type=int, help="the most batches of stage two")
     parser.add_argument("--batch", type=int, default=BATCH, help="rows of a batch of stage two")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of stage two; 0: only stage one")
     parser.add_argument("--rate", type=float, default=RATE, help="the highest learning rate of the encoder")
@@ -173,8 +173,8 @@ def run(
     One stage: AdamW with warm-up and linear decay, bf16, an average of the weights at the end.
 
     Gives back ``output``, which then holds the weights and what they are made from, with what the caller has ``told``.
-    ``mixed``: public rows beside them. ``hidden``: what the frozen layers say of all these, which is then not computed
-    at each step.
+    ``mixed``: public rows beside them in the first epoch. ``hidden``: what the frozen layers say of all these, which is
+    then not computed at each step.
     Cut off at any point, a repeat goes on from the last checkpoint, one in ``every`` steps; finished, it does nothing.
     Raises `ValueError` where ``output`` holds weights or a checkpoint of other rows, numbers or start.
     """
@@ -190,10 +190,11 @@ def run(
     if how.frozen:
         network.freeze(how.frozen, hidden)
     state = _State(output / CHECKPOINT, record, network, how.rate)
-    steps = min(how.steps or sys.maxsize, max(1, how.epochs * -(-(len(rows) + len(mixed)) // how.batch)))
+    all_steps = -(-(len(rows) + len(mixed)) // how.batch) + (how.epochs - 1) * -(-len(rows) // how.batch)
+    steps = max(1, min(how.steps or sys.maxsize, all_steps))
     began, done = time.monotonic(), state.resume()
     network.train()
-    for step, chosen in enumerate(islice(_batches([*rows, *mixed] if mixed else rows, encoder, how), steps)):
+    for step, chosen in enumerate(islice(_batches(rows, mixed, encoder, how), steps)):
         if step < done:
             continue
         loss = loss_of(network, encoder, chosen, random.Random(f"{how.seed}/{step}"))
@@ -291,11 +292,11 @@ def _optimizer(learning: Sequence[tuple[str, Any]], rate: float) -> Any:
     return torch.optim.AdamW(groups, lr=rate, fused=True)
 
 
-def _batches(rows: Sequence[Row], encoder: Encoder, how: Stage) -> Iterator[list[Row]]:
+def _batches(rows: Sequence[Row], mixed: Sequence[Row], encoder: Encoder, how: Stage) -> Iterator[list[Row]]:
     """All epochs' shuffled batches of rows of like length: short ones are not padded to long ones."""
     for epoch in range(how.epochs):
         chance = random.Random(f"{how.seed}/epoch {epoch}")
-        shuffled = list(rows)
+        shuffled = [*rows, *(mixed if epoch == 0 else ())]
         chance.shuffle(shuffled)
         for begin in range(0, len(shuffled), how.batch * 30):
             chunk = sorted(shuffled[begin : begin + how.batch * 30], key=lambda row: len(encoder(row).ids))

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,23 @@ def test_what_frozen_layers_say_is_computed_once_and_changes_nothing(start: Path
 def test_a_stage_may_end_after_so_many_batches(start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(rows(), start, tmp_path, replace(HOW, steps=3), TOLD)
     assert "step 3 of 3" in capsys.readouterr().out
+
+
+def test_public_rows_are_seen_in_the_first_epoch_only(
+    start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def noted(network: Any, encoder: Encoder, given: list[Row], chance: random.Random) -> Any:
+        seen.append([item.id for item in given])
+        return loss_of(network, encoder, given, chance)
+
+    monkeypatch.setattr("services.classify.training.train.loss_of", noted)
+    run(rows(), start, tmp_path, HOW, TOLD, mixed=[row(90), row(91), row(92)])
+    assert "step 11 of 11" in capsys.readouterr().out
+    first, second = list(chain(*seen[:6])), list(chain(*seen[6:]))
+    assert sorted(first) == sorted([*(item.id for item in rows()), "r90", "r91", "r92"])
+    assert sorted(second) == sorted(item.id for item in rows())
 
 
 def test_the_marks_are_those_of_the_encoder(start: Path) -> None:
