@@ -26,7 +26,8 @@ from services.classify.training.train import (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
-    parser.add_argument("--only", nargs="*", type=int, default=[], help="numbers of folds; without it, all")
+    numbers = range(1, len(FOLDS) + 1)
+    parser.add_argument("--only", nargs="*", type=int, choices=numbers, default=[], help="which folds; without it, all")
     parser.add_argument("--output", type=Path, required=True, help="folder for the folds; a repeat goes on there")
     add_stage_arguments(parser)
 

@@ -1,7 +1,7 @@
 """
 What the frozen layers say of every row: computed once, kept on disk, shared by all folds.
 
-One vector for each token, in bf16: about 5 GB for the page comments with mpnet.
+One vector for each token, in bf16: 4.2 GB for 32,665 rows with mpnet.
 """
 
 from __future__ import annotations

@@ -120,6 +120,16 @@ def test_what_is_shipped_is_not_chosen_on_the_posts_that_test_it() -> None:
     assert kept.plain.tolist() == (-logits[[1, 3]]).tolist()
 
 
+def test_what_8_bits_lose_is_asked_of_the_rows_that_were_judged_in_32_bits_too() -> None:
+    served = np.arange(36.0).reshape(4, 9)
+    plain = np.full_like(served, np.nan)
+    plain[[0, 3]] = -served[[0, 3]]
+    both = Judged(tuple(row(number) for number in range(4)), served, plain).in_32_bits()
+    assert [item.id for item in both.rows] == ["r0", "r3"]
+    assert both.served.tolist() == served[[0, 3]].tolist()
+    assert both.plain.tolist() == (-served[[0, 3]]).tolist()
+
+
 def test_the_policy_keeps_its_words_and_takes_the_new_numbers(tmp_path: Path) -> None:
     chosen = {category: Thresholds(0.31, 0.87) for category in CATEGORIES}
     chosen[Category.OFF_TOPIC] = chosen[Category.IP_VIOLATION] = Thresholds(0.42, None)
